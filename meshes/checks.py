@@ -1,0 +1,220 @@
+"""Check that surfaces are what the solvers assume: closed, outward, free of crossings, nested as declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+from meshes.surface import Surface
+
+if TYPE_CHECKING:
+    from meshes.head import HeadModel, Interface
+
+__all__ = ["check_head", "check_surface", "winding_numbers"]
+
+
+def check_surface(surface: Surface) -> None:
+    """Raise `ValueError` unless the surface is closed, outward, and every triangle has an area.
+
+    Parameters
+    ----------
+    surface : Surface
+        May have several pieces; a piece inside another must be turned inward, as the wall of a hollow.
+
+    Raises
+    ------
+    ValueError
+        One sentence with the surface's name, what is wrong, how often, where (mm), and how to mend it.
+    """
+    name = surface.name or "surface"
+    if len(surface.triangles) < 4:
+        raise ValueError(f"{name} must have at least 4 triangles to enclose a volume; got {len(surface.triangles)}.")
+    _check_areas(surface, name)
+    _check_edges(surface, name)
+    _check_outward(surface, name)
+
+
+def _check_areas(surface: Surface, name: str) -> None:
+    longest = np.linalg.norm(surface.corners - np.roll(surface.corners, -1, axis=1), axis=2).max(axis=1)
+    # Height below 1e-7 of the longest edge: float32 files cannot hold a thinner triangle's normal.
+    flat = 2.0 * surface.areas <= 1e-7 * longest**2
+    if flat.any():
+        raise ValueError(
+            f"{name} must have no triangle without area; got {int(flat.sum())}, first at "
+            f"{_place(surface.centroids[flat][0])}. Merge the double vertices or collapse the short edges."
+        )
+
+
+def _check_edges(surface: Surface, name: str) -> None:
+    """Raise unless each edge is run along once in each direction."""
+    start = surface.triangles.astype(np.int64).ravel()
+    end = np.roll(surface.triangles, -1, axis=1).astype(np.int64).ravel()
+    count = len(surface.vertices)
+    undirected, which = np.unique(np.minimum(start, end) * count + np.maximum(start, end), return_inverse=True)
+    uses = np.bincount(which)
+    forward = np.bincount(which, weights=start < end)
+
+    def where(edges: npt.NDArray[np.bool_]) -> str:
+        first = undirected[edges][0]
+        return _place(surface.vertices[[first // count, first % count]].mean(axis=0))
+
+    if (uses == 1).any():
+        raise ValueError(
+            f"{name} must be closed; got {int((uses == 1).sum())} open edges, first at {where(uses == 1)}. "
+            "Fill the holes, for example with trimesh.repair.fill_holes or manifold3d."
+        )
+    if (uses > 2).any():
+        raise ValueError(
+            f"{name} must have two triangles at each edge; got {int((uses > 2).sum())} edges with more, first at "
+            f"{where(uses > 2)}. Separate the parts that touch, or drop the doubled triangles."
+        )
+    turned = forward != 1
+    if turned.any():
+        raise ValueError(
+            f"{name} must have all triangles turned the same way; got {int(turned.sum())} edges between triangles "
+            f"turned differently, first at {where(turned)}. Turn the odd ones round (trimesh.repair.fix_winding)."
+        )
+
+
+def _check_outward(surface: Surface, name: str) -> None:
+    """Raise unless each outer piece encloses a positive volume, and each hollow in one a negative volume."""
+    edges = np.concatenate([surface.triangles[:, :2], surface.triangles[:, 1:]])
+    size = len(surface.vertices)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
+    count, label = connected_components(graph, directed=False)
+    used = np.unique(label[surface.triangles[:, 0]])
+    if len(used) < count:
+        spare = ~np.isin(label, used)
+        raise ValueError(
+            f"{name} must use each of its vertices; got {int(spare.sum())} in no triangle, first at "
+            f"{_place(surface.vertices[spare][0])}. Drop them."
+        )
+    of_triangle = label[surface.triangles[:, 0]]
+    pieces = [Surface(surface.vertices, surface.triangles[of_triangle == piece]) for piece in used]
+    for piece in pieces:
+        point = piece.corners[:1, 0]
+        around = sum(float(winding_numbers(point, other)[0]) for other in pieces if other is not piece)
+        hollow = round(abs(around)) % 2 == 1
+        if (piece.volume > 0.0) == hollow:
+            raise ValueError(
+                f"{name} must be counter-clockwise seen from outside, and clockwise around a hollow; got a piece of "
+                f"{len(piece.triangles)} triangles turned the wrong way at {_place(point[0])} (volume "
+                f"{piece.volume:.6g} mm3). Swap two columns of its triangles."
+            )
+
+
+def winding_numbers(points: npt.ArrayLike, surface: Surface) -> FloatArray:
+    """Return how often a surface winds around points: 1 inside and 0 outside a closed outward surface.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, 3)
+        Positions (mm), not on the surface.
+    surface : Surface
+        Triangles; for a surface that is not closed the values are fractions.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Notes
+    -----
+    The sum of the triangles' solid angles over 4 pi; solid angles by van Oosterom and Strackee, IEEE Trans. Biomed.
+    Eng. 30(2):125-126, 1983, equation 8. The work is points times triangles; for many points use libigl.
+    """
+    rows = arrays.vectors(points, "points")
+    total = np.zeros(len(rows))
+    low, high = surface.corners.min(axis=(0, 1)), surface.corners.max(axis=(0, 1))
+    # A point outside the bounding box of a closed surface has winding number 0.
+    wanted = np.flatnonzero(((rows >= low) & (rows <= high)).all(axis=1) | (not surface.is_closed))
+    for index in wanted:
+        a, b, c = (surface.corners - rows[index]).transpose(1, 0, 2)
+        la, lb, lc = (np.linalg.norm(side, axis=1) for side in (a, b, c))
+        numerator = np.einsum("ij,ij->i", a, np.cross(b, c))
+        denominator = (
+            la * lb * lc
+            + np.einsum("ij,ij->i", a, b) * lc
+            + np.einsum("ij,ij->i", b, c) * la
+            + np.einsum("ij,ij->i", c, a) * lb
+        )
+        total[index] = np.arctan2(numerator, denominator).sum() / (2.0 * np.pi)
+    return total
+
+
+def check_head(head: HeadModel, *, check: str = "full") -> None:
+    """Raise `ValueError` unless a head's surfaces are closed, outward, free of crossings and nested as declared.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The first interface is the scalp.
+    check : {"full", "cheap"}, optional
+        "cheap" leaves out the search for crossing triangles. It is meant for surfaces known to have none: those that
+        `meshes.load_head` reads from a file of known checksum, which passed the full check when it was made.
+
+    Raises
+    ------
+    ValueError
+        One sentence that says what is wrong, how often, where (mm), and how to mend it.
+    """
+    arrays.choice(check, "check", ("full", "cheap"))
+    names = [interface.name for interface in head.interfaces]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"interfaces must have different names; got {name!r} {names.count(name)} times.")
+    for interface in head.interfaces:
+        check_surface(interface.surface)
+    _check_nesting(head.interfaces)
+    _check_cortex(head)
+
+
+def _check_nesting(interfaces: tuple[Interface, ...]) -> None:
+    """Raise unless all lie inside the first, and each conductivity outside one is that inside its parent.
+
+    One vertex decides where a surface lies, because surfaces that do not cross lie wholly inside or outside.
+    """
+    first = np.stack([interface.surface.vertices[0] for interface in interfaces])
+    inside = np.stack([winding_numbers(first, interface.surface) > 0.5 for interface in interfaces])
+    for i, interface in enumerate(interfaces):
+        around = [j for j in range(len(interfaces)) if j != i and inside[j, i]]
+        if i == 0 and around:
+            raise ValueError(
+                f"interfaces must begin with the scalp; got {interface.name} first, which lies inside "
+                f"{interfaces[around[0]].name}."
+            )
+        if i > 0 and not around:
+            raise ValueError(
+                f"{interface.name} must lie inside {interfaces[0].name}, the first surface; got its vertex at "
+                f"{_place(first[i])} outside. Check units (mm) and the order of the surfaces."
+            )
+        if i == 0:
+            continue
+        parent = interfaces[min(around, key=lambda j: interfaces[j].surface.volume)]
+        if not np.isclose(interface.sigma_outside, parent.sigma_inside, rtol=1e-9, atol=0.0):
+            raise ValueError(
+                f"{interface.name} must be nested as its conductivities say; got sigma_outside = "
+                f"{interface.sigma_outside:g} S/m, but it lies directly inside {parent.name}, whose sigma_inside is "
+                f"{parent.sigma_inside:g} S/m. Exchange the surfaces, or set the two to the same value."
+            )
+
+
+def _check_cortex(head: HeadModel) -> None:
+    """Raise unless the cortex lies in the scalp's bounding box; catches metres, and another frame."""
+    low, high = head.scalp.vertices.min(axis=0), head.scalp.vertices.max(axis=0)
+    outside = ((head.cortex.vertices < low) | (head.cortex.vertices > high)).any(axis=1)
+    size = float(np.linalg.norm(np.ptp(head.cortex.vertices, axis=0)))
+    if outside.any() or size < 0.05 * float(np.linalg.norm(high - low)):
+        raise ValueError(
+            f"cortex must lie inside the scalp and fill a good part of it; got {int(outside.sum())} vertices outside "
+            f"and an extent of {size:.3g} mm. Check units (mm) and frame."
+        )
+
+
+def _place(point: FloatArray) -> str:
+    return f"({point[0]:.1f}, {point[1]:.1f}, {point[2]:.1f}) mm"

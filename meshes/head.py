@@ -1,0 +1,167 @@
+"""Describe a head: nested surfaces with a conductivity on either side, and the cortex where fields are asked for."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+from meshes.surface import Surface
+
+__all__ = ["HeadModel", "Interface"]
+
+IndexArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Interface:
+    """A closed surface between two tissues.
+
+    Parameters
+    ----------
+    surface : Surface
+        Closed, triangles counter-clockwise seen from outside (mm).
+    sigma_inside : float
+        Conductivity just inside (S/m), positive.
+    sigma_outside : float
+        Conductivity just outside (S/m), positive, or 0 for the air around the head.
+
+    Raises
+    ------
+    ValueError
+        If a conductivity is not finite, or is negative, or the inner one is zero.
+    TypeError
+        If `surface` is no `Surface`.
+    """
+
+    surface: Surface
+    sigma_inside: float
+    sigma_outside: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.surface, Surface):
+            raise TypeError(f"surface must be a meshes.Surface; got {type(self.surface).__name__}.")
+        label = self.surface.name or "surface"
+        inside = arrays.positive(self.sigma_inside, f"sigma_inside of {label}")
+        outside = arrays.non_negative(self.sigma_outside, f"sigma_outside of {label}")
+        object.__setattr__(self, "sigma_inside", inside)
+        object.__setattr__(self, "sigma_outside", outside)
+
+    @property
+    def name(self) -> str:
+        """Name of the surface."""
+        return self.surface.name
+
+
+@dataclass(frozen=True, eq=False)
+class HeadModel:
+    """A head as nested closed surfaces, each between two tissues of constant isotropic conductivity.
+
+    Parameters
+    ----------
+    name : str
+        Name in messages and files.
+    interfaces : iterable of Interface
+        The scalp first (outside air, conductivity 0), then the others, an outer one before those it holds.
+    cortex : Surface
+        Where fields are asked for: the middle of the grey matter, normals out of the brain (mm).
+    regions : mapping of str to array_like of int, optional
+        Cortex vertices of named regions, for example ``"m1-hand-left"``.
+    fiducials : mapping of str to array_like, shape (3,), optional
+        Named points on the head (mm), for example ``"nasion"``.
+    resolution : str, optional
+        Which of several meshes of the same head this is.
+    provenance : mapping of str to str, optional
+        Where the head comes from: ``"source"``, ``"licence"``, ``"sha256"``.
+    check : {"full", "cheap"}, optional
+        "full" also looks for crossing triangles (a few seconds for 174,000 triangles); "cheap" leaves that out, for
+        a head of which it is known. See `meshes.checks.check_head`.
+
+    Raises
+    ------
+    ValueError
+        If a surface is open, flipped, crossing another or itself, or not nested as the conductivities say.
+
+    Examples
+    --------
+    >>> import meshes
+    >>> head = meshes.sphere_head(radii=[90, 80], conductivities=[0.33, 1.0], subdivisions=2)
+    >>> [interface.name for interface in head.interfaces]
+    ['sphere-1', 'sphere-2']
+    """
+
+    name: str
+    interfaces: tuple[Interface, ...]
+    cortex: Surface
+    regions: Mapping[str, IndexArray] = field(default_factory=dict)
+    fiducials: Mapping[str, FloatArray] = field(default_factory=dict)
+    resolution: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    check: InitVar[str] = "full"
+
+    def __post_init__(self, check: str) -> None:
+        from meshes.checks import check_head  # here, because checks imports this module
+
+        interfaces = tuple(self.interfaces)
+        if not interfaces:
+            raise ValueError("interfaces must hold at least the scalp; got none.")
+        for interface in interfaces:
+            if not isinstance(interface, Interface):
+                raise TypeError(f"interfaces must be of meshes.Interface; got {type(interface).__name__}.")
+        if not isinstance(self.cortex, Surface):
+            raise TypeError(f"cortex must be a meshes.Surface; got {type(self.cortex).__name__}.")
+        object.__setattr__(self, "interfaces", interfaces)
+        object.__setattr__(self, "regions", _regions(self.regions, len(self.cortex.vertices)))
+        points = {key: arrays.vector(point, f"fiducial {key!r}") for key, point in self.fiducials.items()}
+        object.__setattr__(self, "fiducials", points)
+        object.__setattr__(self, "provenance", dict(self.provenance))
+        check_head(self, check=check)
+
+    def __repr__(self) -> str:
+        count = sum(len(interface.surface.triangles) for interface in self.interfaces)
+        return f"HeadModel({self.name!r}, {len(self.interfaces)} surfaces, {count} triangles)"
+
+    @property
+    def scalp(self) -> Surface:
+        """The outermost surface."""
+        return self.interfaces[0].surface
+
+    def interface(self, name: str) -> Interface:
+        """Return the interface called `name`; raise `ValueError` that lists the names if there is none."""
+        names = [interface.name for interface in self.interfaces]
+        return self.interfaces[names.index(arrays.choice(name, "name", names))]
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of surfaces, conductivities, cortex and regions as hexadecimal digits."""
+        digest = hashlib.sha256(b"head ")
+        for interface in self.interfaces:
+            digest.update(bytes.fromhex(interface.surface.checksum))
+            digest.update(np.array([interface.sigma_inside, interface.sigma_outside], dtype="<f8").tobytes())
+        digest.update(bytes.fromhex(self.cortex.checksum))
+        for name in sorted(self.regions):
+            digest.update(name.encode() + b"\0")
+            digest.update(self.regions[name].astype("<i8", copy=False).tobytes())
+        return digest.hexdigest()
+
+
+def _regions(regions: Mapping[str, npt.ArrayLike], n_vertices: int) -> dict[str, IndexArray]:
+    """Check that every region is a list of cortex vertices, and return sorted copies without repeats."""
+    checked = {}
+    for name, value in regions.items():
+        indices = np.asarray(value)
+        if indices.ndim != 1 or not indices.size or not np.issubdtype(indices.dtype, np.integer):
+            raise ValueError(
+                f"region {name!r} must be a list of cortex vertex indices; got shape {indices.shape}, {indices.dtype}."
+            )
+        if indices.min() < 0 or indices.max() >= n_vertices:
+            raise ValueError(
+                f"region {name!r} must index the cortex, 0 to {n_vertices - 1}; "
+                f"got {int(indices.min())} to {int(indices.max())}."
+            )
+        checked[name] = np.unique(indices).astype(np.int64)
+    return checked
