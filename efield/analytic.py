@@ -27,8 +27,12 @@ _PER_MM2 = 1e6
 # Point-source pairs handled at a time: a dozen temporary arrays of this size stay in the processor's cache.
 _PAIRS_PER_BLOCK = 65_536
 
-# A point closer to a singular place than this fraction of the lengths involved counts as lying on it.
-_SINGULAR = 1e-9
+# A point closer to a dipole than this fraction of the coil's extent counts as lying on it.
+_ON_DIPOLE = 1e-9
+
+# Excess of ra + rb over the length of a segment, as a fraction of it, that is no more than rounding: a point closer
+# than about 1e-7 lengths counts as lying on the wire.
+_ON_WIRE = 1e-14
 
 # Accuracy asked of the Gauss-Legendre rule on each piece of wire; the bound below is for analytic integrands.
 _QUADRATURE_ERROR = 1e-13
@@ -212,7 +216,7 @@ def free_space_field(
     origin = s.mean(axis=0) if len(s) else np.zeros(3)
     s, x = s - origin, x - origin
     m_cross_s = np.cross(m, s)
-    reach = _SINGULAR * max(1.0, float(np.abs(s).max(initial=0.0)))
+    reach = _ON_DIPOLE * max(1.0, float(np.abs(s).max(initial=0.0)))
 
     def block(x: FloatArray) -> FloatArray:
         a, _ = _separation(x, s)
@@ -259,16 +263,17 @@ def free_space_field_of_loop(points: npt.ArrayLike, path: npt.ArrayLike, *, didt
 
     def block(x: FloatArray) -> FloatArray:
         excess = _separation(x, start)[0] + _separation(x, end)[0] - length
-        if excess.size and (excess <= _SINGULAR**2 * length).any():
+        if excess.size and (excess <= _ON_WIRE * length).any():
             raise ValueError("points must be off the wire, where the field is infinite; got a point on the wire.")
-        return scale * (np.log1p(2.0 * length / excess) @ along)
+        field: FloatArray = scale * (np.log1p(2.0 * length / excess) @ along)
+        return field
 
     return _in_blocks(block, x, len(start))
 
 
 def _in_blocks(block: Callable[[FloatArray], FloatArray], x: FloatArray, n_sources: int) -> FloatArray:
     """Apply `block` to so many rows of `x` at a time that its temporary arrays stay small."""
-    out = np.zeros_like(x)
+    out: FloatArray = np.zeros_like(x)
     rows = max(1, _PAIRS_PER_BLOCK // max(1, n_sources))
     for first in range(0, len(x), rows):
         out[first : first + rows] = block(x[first : first + rows])
@@ -276,7 +281,7 @@ def _in_blocks(block: Callable[[FloatArray], FloatArray], x: FloatArray, n_sourc
 
 
 def _separation(x: FloatArray, r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return abs(r - x) and (r - x).r for each point and source, from the differences so that near pairs keep digits."""
+    """Return abs(r - x) and (r - x).r for each point and source, from differences: near pairs keep their digits."""
     dx, dy, dz = (r[:, i] - x[:, i, np.newaxis] for i in range(3))
     return np.sqrt(dx * dx + dy * dy + dz * dz), dx * r[:, 0] + dy * r[:, 1] + dz * r[:, 2]
 

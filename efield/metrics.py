@@ -1,0 +1,411 @@
+"""Compare fields and describe their strength, extent and depth in single numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+
+__all__ = [
+    "HalfValues",
+    "focality",
+    "half_value_depth",
+    "half_value_spread",
+    "half_values",
+    "mag",
+    "peak",
+    "rdm",
+    "relative_error",
+]
+
+# Radial samples of `half_values`: the field is smooth inside a sphere that holds no source, so a polynomial through
+# this many Chebyshev nodes from centre to surface is exact to about 1e-7 for sources 20 mm above a 70 mm sphere.
+_RADIAL_NODES = 17
+_RADIAL_CELLS = 280
+
+
+def relative_error(field: npt.ArrayLike, reference: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> float:
+    """Compute the relative L2 difference, ||field - reference|| / ||reference||.
+
+    Parameters
+    ----------
+    field, reference : array_like, shape (n, 3) or (n,)
+        Two fields, or two magnitudes, in the same unit.
+    weights : array_like, shape (n,), optional
+        Area or volume of each point; equal by default.
+
+    Returns
+    -------
+    float
+        The error, 0.01 for 1 %.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a number is not finite, or the reference is zero.
+
+    Examples
+    --------
+    >>> relative_error([[1.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
+    1.0
+    """
+    a, b = _weighted_pair(field, reference, weights)
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def rdm(field: npt.ArrayLike, reference: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> float:
+    """Compute the relative difference measure, ||field / ||field|| - reference / ||reference|| ||.
+
+    It is blind to a common factor: 0 for the same pattern, 2 for the opposite one.
+
+    Parameters
+    ----------
+    field, reference : array_like, shape (n, 3) or (n,)
+        Two fields, or two magnitudes.
+    weights : array_like, shape (n,), optional
+        Area or volume of each point; equal by default.
+
+    Returns
+    -------
+    float
+        RDM as in Meijs et al., IEEE Trans Biomed Eng 1989;36:1038-1049.
+
+    Raises
+    ------
+    ValueError
+        As `relative_error`; also if the field is zero.
+    """
+    a, b = _weighted_pair(field, reference, weights)
+    return float(np.linalg.norm(a / _norm(a, "field") - b / np.linalg.norm(b)))
+
+
+def mag(field: npt.ArrayLike, reference: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> float:
+    """Compute the magnitude difference, abs(ln(||field|| / ||reference||)).
+
+    Parameters
+    ----------
+    field, reference : array_like, shape (n, 3) or (n,)
+        Two fields, or two magnitudes, in the same unit.
+    weights : array_like, shape (n,), optional
+        Area or volume of each point; equal by default.
+
+    Returns
+    -------
+    float
+        0 for equal norms, 0.01 for about 1 % of difference.
+
+    Raises
+    ------
+    ValueError
+        As `relative_error`; also if the field is zero.
+    """
+    a, b = _weighted_pair(field, reference, weights)
+    return float(abs(np.log(_norm(a, "field") / np.linalg.norm(b))))
+
+
+def peak(field: npt.ArrayLike, *, areas: npt.ArrayLike | None = None, percentile: float = 99.9) -> float:
+    """Find the robust maximum of a field: the value that only the last per mille of the area exceeds.
+
+    The plain maximum is often the work of one bad triangle. `percentile=100` gives it.
+
+    Parameters
+    ----------
+    field : array_like, shape (n, 3) or (n,)
+        Vectors, or magnitudes (V/m).
+    areas : array_like, shape (n,), optional
+        Area (or volume) of each point; equal by default.
+    percentile : float, optional
+        Share of the area (%) in which the magnitude is not above the peak.
+
+    Returns
+    -------
+    float
+        The smallest magnitude of the field that at most 100 - `percentile` per cent of the area exceeds (V/m).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a number is not finite, the areas are negative or all zero, or the percentile is
+        not above 0 and at most 100.
+
+    Examples
+    --------
+    >>> peak([1.0, 2.0, 3.0, 10.0], areas=[10, 10, 10, 0.01])
+    3.0
+    """
+    magnitude = _magnitude(field)
+    weight = _weights(areas, len(magnitude), "areas")
+    if not 0.0 < percentile <= 100.0:
+        raise ValueError(f"percentile must be above 0 and at most 100; got {percentile}.")
+    order = np.argsort(magnitude, kind="stable")
+    share = np.cumsum(weight[order])
+    # The rounding of the sum must not push the last share above the total.
+    index = np.searchsorted(share, share[-1] * (percentile / 100.0) * (1.0 - 1e-12))
+    return float(magnitude[order][index])
+
+
+def focality(
+    field: npt.ArrayLike,
+    areas: npt.ArrayLike,
+    *,
+    fraction: float = 0.5,
+    percentile: float = 99.9,
+) -> float:
+    """Compute the area in which a field reaches a fraction of its peak.
+
+    Parameters
+    ----------
+    field : array_like, shape (n, 3) or (n,)
+        Vectors, or magnitudes (V/m).
+    areas : array_like, shape (n,)
+        Area of each point (mm^2); with volumes (mm^3) the result is a volume.
+    fraction : float, optional
+        Share of the peak, usually 0.5 or 0.7.
+    percentile : float, optional
+        See `peak`.
+
+    Returns
+    -------
+    float
+        Area with magnitude >= fraction * peak (mm^2); a smaller one is more focal.
+
+    Raises
+    ------
+    ValueError
+        As `peak`; also if the fraction is not above 0 and at most 1.
+
+    Examples
+    --------
+    >>> focality([1.0, 2.0, 4.0], [10.0, 20.0, 5.0], fraction=0.5)
+    25.0
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise ValueError(f"fraction must be above 0 and at most 1; got {fraction}.")
+    magnitude = _magnitude(field)
+    weight = _weights(areas, len(magnitude), "areas")
+    level = fraction * peak(magnitude, areas=weight, percentile=percentile)
+    return float(weight[magnitude >= level].sum())
+
+
+@dataclass(frozen=True, eq=False)
+class HalfValues:
+    """Depth and spread of a field in a spherical brain, after Deng, Lisanby and Peterchev 2013.
+
+    Attributes
+    ----------
+    peak : float
+        Largest magnitude on the brain's surface (V/m).
+    depth : float
+        d1/2, depth of the deepest point that has at least half of the peak (mm).
+    volume : float
+        V1/2, volume of the brain that has at least half of the peak (mm^3).
+    spread : float
+        S1/2 = V1/2 / d1/2 (mm^2).
+    """
+
+    peak: float
+    depth: float
+    volume: float
+    spread: float
+
+
+def half_values(
+    field: Callable[[FloatArray], FloatArray],
+    *,
+    radius: float = 70.0,
+    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
+    spacing: float = 2.5,
+) -> HalfValues:
+    """Measure how deep and how wide a field reaches into a spherical brain.
+
+    Parameters
+    ----------
+    field : callable
+        Takes points, shape (n, 3) (mm), and returns the field there, shape (n, 3) (V/m).
+    radius : float, optional
+        Radius of the brain (mm). Deng's head is a sphere of 85 mm with a brain of 70 mm.
+    centre : array_like, shape (3,), optional
+        Centre of the brain (mm).
+    spacing : float, optional
+        Distance between neighbouring rays at the surface (mm). At 2.5 mm depth and volume of a 70 mm figure-8 are
+        good to a few per mille.
+
+    Returns
+    -------
+    HalfValues
+        Peak, d1/2, V1/2 and S1/2.
+
+    Raises
+    ------
+    ValueError
+        If `radius` or `spacing` is not positive, or `field` returns another shape, NaN, or zero everywhere.
+
+    Notes
+    -----
+    Deng, Lisanby and Peterchev, Brain Stimul 2013;6:1-13, doi 10.1016/j.brs.2012.02.005. The field is sampled along
+    rays from the centre through equally spread (Fibonacci) directions and interpolated along each ray by a
+    polynomial, component by component, since it is smooth there. The maximum, which lies on the surface as no
+    induced field has one in the interior (Heller and van Hulsteyn 1992), is refined by a local search. Points are
+    counted wherever they reach half of it: nothing assumes that the field falls monotonically.
+    """
+    size = arrays.positive(radius, "radius")
+    origin = arrays.vector(centre, "centre")
+    step = arrays.positive(spacing, "spacing")
+    directions = _fibonacci(int(np.ceil(4.0 * np.pi * size**2 / step**2)))
+
+    def vectors_at(points: FloatArray) -> FloatArray:
+        values = arrays.vectors(field(origin + points), "field(points)")
+        if values.shape != points.shape:
+            raise ValueError(f"field(points) must be of shape {points.shape}, one row per point; got {values.shape}.")
+        return values
+
+    top = _surface_maximum(vectors_at, directions, size)
+    # Rays that stay well below half of the peak at a few depths are left out of the costly full profiles.
+    probes = [np.linalg.norm(vectors_at(size * f * directions), axis=1) for f in (1.0, 0.85, 0.7)]
+    rays = directions[np.max(probes, axis=0) > 0.4 * top]
+    depth, volume = _half_value_profiles(vectors_at, rays, size, top / 2.0, 4.0 * np.pi / len(directions))
+    return HalfValues(peak=top, depth=depth, volume=volume, spread=volume / depth)
+
+
+def half_value_depth(
+    field: Callable[[FloatArray], FloatArray],
+    *,
+    radius: float = 70.0,
+    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
+    spacing: float = 2.5,
+) -> float:
+    """Return d1/2 (mm); see `half_values`, which gives d1/2 and S1/2 at the cost of one."""
+    return half_values(field, radius=radius, centre=centre, spacing=spacing).depth
+
+
+def half_value_spread(
+    field: Callable[[FloatArray], FloatArray],
+    *,
+    radius: float = 70.0,
+    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
+    spacing: float = 2.5,
+) -> float:
+    """Return S1/2 (mm^2); see `half_values`, which gives d1/2 and S1/2 at the cost of one."""
+    return half_values(field, radius=radius, centre=centre, spacing=spacing).spread
+
+
+def _surface_maximum(vectors_at: Callable[[FloatArray], FloatArray], directions: FloatArray, radius: float) -> float:
+    """Return the largest magnitude on a sphere: the best of `directions`, refined by a local search around it."""
+    magnitude = np.linalg.norm(vectors_at(radius * directions), axis=1)
+    best = directions[int(np.argmax(magnitude))]
+    top = float(magnitude.max())
+    if top == 0.0:
+        raise ValueError("field must not be zero on the whole surface of the brain; got zero everywhere.")
+    side = np.cross(best, np.eye(3)[int(np.argmin(np.abs(best)))])
+    frame = np.stack([side, np.cross(best, side)])
+
+    def loss(tilt: FloatArray) -> float:
+        direction = best + tilt @ frame
+        return -float(np.linalg.norm(vectors_at(radius * direction[np.newaxis] / np.linalg.norm(direction)))) / top
+
+    width = 1.0 / np.sqrt(len(directions))
+    start = np.array([[0.0, 0.0], [width, 0.0], [0.0, width]])
+    found = minimize(
+        loss, start[0], method="Nelder-Mead", options={"initial_simplex": start, "xatol": 1e-4, "fatol": 1e-8}
+    )
+    return top * max(1.0, -float(found.fun))
+
+
+def _half_value_profiles(
+    vectors_at: Callable[[FloatArray], FloatArray], rays: FloatArray, radius: float, level: float, solid_angle: float
+) -> tuple[float, float]:
+    """Return the depth (mm) of the deepest point of `rays` that reaches `level`, and the volume that does (mm^3)."""
+    nodes = 0.5 * (1.0 - np.cos(np.pi * np.arange(_RADIAL_NODES) / (_RADIAL_NODES - 1)))
+    at_nodes = vectors_at((radius * nodes[:, np.newaxis, np.newaxis] * rays).reshape(-1, 3))
+    fine = np.linspace(0.0, 1.0, _RADIAL_CELLS + 1)
+    values = (_interpolation(nodes, fine) @ at_nodes.reshape(_RADIAL_NODES, -1)).reshape(len(fine), -1, 3)
+    excess = np.linalg.norm(values, axis=2) - level
+    inner, outer = excess[:-1], excess[1:]
+    # Share of each cell above the level, by linear interpolation; a cell that is flat is all above or all below.
+    span = np.where(inner == outer, 1.0, outer - inner)
+    crossing = np.where((inner > 0.0) == (outer > 0.0), 0.0, -inner / span)
+    above = np.where(outer > 0.0, 1.0 - crossing, crossing) * ((inner > 0.0) | (outer > 0.0))
+    shells = np.diff(fine**3) * radius**3 / 3.0
+    volume = solid_angle * float((shells @ above).sum())
+    start = np.where(inner > 0.0, 0.0, crossing)
+    reached = fine[:-1, np.newaxis] + start / _RADIAL_CELLS
+    deepest = float(reached[above > 0.0].min(initial=1.0))
+    return radius * (1.0 - deepest), volume
+
+
+def _interpolation(nodes: FloatArray, at: FloatArray) -> FloatArray:
+    """Return the matrix that takes values at Chebyshev nodes to values `at` others (barycentric formula)."""
+    weights = np.where(np.arange(len(nodes)) % 2 == 0, 1.0, -1.0)
+    weights[[0, -1]] *= 0.5
+    gap = at[:, np.newaxis] - nodes
+    hit = np.isclose(gap, 0.0, rtol=0.0, atol=1e-14)
+    terms = weights / np.where(hit, 1.0, gap)
+    matrix: FloatArray = terms / terms.sum(axis=1, keepdims=True)
+    on_node = hit.any(axis=1)
+    matrix[on_node] = hit[on_node]
+    return matrix
+
+
+def _fibonacci(count: int) -> FloatArray:
+    """Return `count` unit vectors spread evenly, each standing for the same solid angle."""
+    index = np.arange(count) + 0.5
+    z = 1.0 - 2.0 * index / count
+    angle = np.pi * (1.0 + np.sqrt(5.0)) * index
+    rho = np.sqrt(1.0 - z * z)
+    return np.stack([rho * np.cos(angle), rho * np.sin(angle), z], axis=1)
+
+
+def _magnitude(field: npt.ArrayLike) -> FloatArray:
+    """Return the magnitudes of vectors, or magnitudes as they are."""
+    values = np.asarray(field, dtype=np.float64)
+    if values.ndim == 1 and len(values):
+        if not np.isfinite(values).all() or (values < 0.0).any():
+            raise ValueError("field must be finite, and not negative when it is given as magnitudes.")
+        return values
+    magnitude: FloatArray = np.linalg.norm(arrays.vectors(values, "field"), axis=1)
+    if not len(magnitude):
+        raise ValueError("field must be a field at one point at least; got none.")
+    return magnitude
+
+
+def _weights(weights: npt.ArrayLike | None, count: int, name: str) -> FloatArray:
+    """Return weights, one per point, of positive sum."""
+    if weights is None:
+        return np.ones(count)
+    values = np.asarray(weights, dtype=np.float64)
+    if values.shape != (count,):
+        raise ValueError(f"{name} must be one number per point, shape ({count},); got shape {values.shape}.")
+    if not np.isfinite(values).all() or (values < 0.0).any() or values.sum() == 0.0:
+        raise ValueError(f"{name} must be finite, not negative and not all zero; got {values.min()} to {values.max()}.")
+    return values
+
+
+def _norm(values: FloatArray, name: str) -> float:
+    """Return the norm, refusing zero."""
+    norm = float(np.linalg.norm(values))
+    if norm == 0.0:
+        raise ValueError(f"{name} must not be zero everywhere; got zero.")
+    return norm
+
+
+def _weighted_pair(
+    field: npt.ArrayLike, reference: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return both fields times the root of the weights, after checking that they can be compared."""
+    a = np.asarray(field, dtype=np.float64)
+    b = np.asarray(reference, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"field must be of the shape of reference, {b.shape}; got {a.shape}.")
+    if a.ndim not in (1, 2) or a.size == 0:
+        raise ValueError(f"field must be of shape (n, 3) or (n,) with n > 0; got {a.shape}.")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("field and reference must be finite; got NaN or infinity.")
+    root = np.sqrt(_weights(weights, len(a), "weights"))
+    if a.ndim == 2:
+        root = root[:, np.newaxis]
+    _norm(root * b, "reference")
+    return root * a, root * b
