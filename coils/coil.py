@@ -1,0 +1,234 @@
+"""Hold a coil: its dipoles, wires, casing and limits, in its own frame."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from coils.potential import dipole_potential
+from meshes import Surface, arrays
+from meshes.arrays import FloatArray
+
+__all__ = ["Coil", "Wire"]
+
+# `current_direction` is asked for this far under the origin (mm), about the depth of the cortex.
+_DEPTH = 20.0
+
+# Under the centre of a circular coil the contributions of its dipoles cancel; less than this share of their sum of
+# lengths is the noise of a measured or slightly tilted winding, and no direction.
+_CANCELLED = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Wire:
+    """A closed thin wire.
+
+    Parameters
+    ----------
+    path : array_like, shape (n_corners, 3)
+        Corners in the direction of positive current (mm, coil frame); the last is joined to the first.
+    turns : float, optional
+        Current in the wire per current in the coil: more than 1 for a bundle of turns, less than 1 for one of several
+        filaments that stand for the cross-section of one turn.
+
+    Raises
+    ------
+    ValueError
+        If the path has fewer than 3 corners or is not finite, or `turns` is not positive.
+    """
+
+    path: FloatArray
+    turns: float = 1.0
+
+    def __post_init__(self) -> None:
+        path = arrays.vectors(self.path, "path")
+        if len(path) < 3:
+            raise ValueError(f"path must be a closed wire of at least 3 corners; got {len(path)}.")
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "turns", arrays.positive(self.turns, "turns"))
+
+    @cached_property
+    def moment(self) -> FloatArray:
+        """Magnetic moment per ampere of coil current, ndarray, shape (3,) (A m^2 per A)."""
+        corners = self.path - self.path.mean(axis=0)
+        return 0.5e-6 * self.turns * np.cross(corners, np.roll(corners, -1, axis=0)).sum(axis=0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Coil:
+    """A coil as the solvers see it, in its own frame.
+
+    The frame is that of SimNIBS: origin at the centre of the casing's head side, +z into the head, +y away from the
+    handle, right-handed; so the windings are at z < 0 (a bent coil's wings reach to z > 0 at the sides).
+
+    Parameters
+    ----------
+    positions : array_like, shape (n_dipoles, 3)
+        Positions of the dipoles (mm).
+    moments : array_like, shape (n_dipoles, 3)
+        Their moments for one ampere of coil current (A m^2 per A).
+    name : str
+        Name in messages, summaries and files.
+    casing : Surface, optional
+        Closed surface of the housing, normals outward; without it placements cannot check for collision.
+    max_didt : float, optional
+        Greatest rate of change of the current that the named stimulator reaches (A/s).
+    handle : array_like, shape (3,), optional
+        Direction in which the handle leaves; any length.
+    wires : tuple of Wire, optional
+        The windings as closed polylines, for line integrals without dipoles.
+    discretisation_error : float, optional
+        How far the dipoles are from the windings; see `coils.dipoles.dipole_error`.
+    source : str, optional
+        Where the geometry and the limits come from.
+
+    Raises
+    ------
+    ValueError
+        If there is no dipole, shapes differ, a number is not finite, all moments are zero, the casing is open or
+        turned inside out, `max_didt` is not positive or `handle` is zero.
+
+    Examples
+    --------
+    >>> coil = Coil(positions=[[0, 0, -10]], moments=[[0, 0, 0.04]], name="one dipole")
+    >>> coil.n_dipoles
+    1
+    """
+
+    # Not set read-only: numba compiles every kernel a second time for read-only arrays.
+    positions: FloatArray
+    moments: FloatArray
+    name: str
+    casing: Surface | None = None
+    max_didt: float | None = None
+    handle: FloatArray = (0.0, -1.0, 0.0)  # type: ignore[assignment]  # converted in __post_init__
+    wires: tuple[Wire, ...] = ()
+    discretisation_error: float | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ValueError(f"name must be a text that is not empty; got {self.name!r}.")
+        positions = arrays.vectors(self.positions, "positions")
+        moments = arrays.vectors(self.moments, "moments")
+        if not len(positions):
+            raise ValueError("positions must hold at least one dipole; got none.")
+        if len(positions) != len(moments):
+            raise ValueError(f"moments must be one per position, {len(positions)}; got {len(moments)}.")
+        if not moments.any():
+            raise ValueError("moments must not all be zero; got a coil without a field.")
+        object.__setattr__(self, "positions", positions)
+        object.__setattr__(self, "moments", moments)
+        object.__setattr__(self, "handle", arrays.unit_vector(self.handle, "handle"))
+        self._check_casing()
+        if self.max_didt is not None:
+            object.__setattr__(self, "max_didt", arrays.positive(self.max_didt, "max_didt"))
+        if self.discretisation_error is not None:
+            error = arrays.non_negative(self.discretisation_error, "discretisation_error")
+            object.__setattr__(self, "discretisation_error", error)
+        object.__setattr__(self, "wires", tuple(self.wires))
+        for wire in self.wires:
+            if not isinstance(wire, Wire):
+                raise ValueError(f"wires must be a tuple of coils.Wire; got {type(wire).__name__}.")
+
+    def _check_casing(self) -> None:
+        if self.casing is None:
+            return
+        if not isinstance(self.casing, Surface):
+            raise ValueError(f"casing must be a meshes.Surface or None; got {type(self.casing).__name__}.")
+        if not self.casing.is_closed:
+            raise ValueError("casing must be a closed surface; got one with open or doubly used edges.")
+        if self.casing.volume <= 0.0:
+            raise ValueError(
+                f"casing must have outward normals, positive volume; got {self.casing.volume:g} mm^3. "
+                "Reverse the order of each triangle's vertices."
+            )
+
+    def __repr__(self) -> str:
+        return f"Coil({self.name!r}, {self.n_dipoles} dipoles)"
+
+    @property
+    def n_dipoles(self) -> int:
+        """Number of dipoles."""
+        return len(self.positions)
+
+    @cached_property
+    def current_direction(self) -> FloatArray:
+        """Direction of the induced field for rising positive current, ndarray, shape (3,), unit length.
+
+        Of -dA/dt in free space, 20 mm below the origin on the z axis. Where the dipoles' contributions cancel there, as
+        under a circular coil, it is taken at the same depth on the +x side, where the field is greatest.
+
+        Raises
+        ------
+        ValueError
+            If the field vanishes there too, so that the coil has no such direction.
+        """
+        positions = self.positions
+        centre = np.array([[0.0, 0.0, _DEPTH]])
+        field = -dipole_potential(centre, positions, self.moments)[0]
+        offset = centre - positions
+        lengths = np.linalg.norm(np.cross(self.moments, offset), axis=1) / np.linalg.norm(offset, axis=1) ** 3
+        if np.linalg.norm(field) < _CANCELLED * lengths.sum():
+            x = np.arange(1.0, 201.0)
+            side = np.column_stack([x, np.zeros_like(x), np.full_like(x, _DEPTH)])
+            gap = np.linalg.norm(side[:, None] - positions, axis=2).min(axis=1)
+            fields = -dipole_potential(side[gap >= _DEPTH / 2.0], positions, self.moments)
+            field = fields[np.linalg.norm(fields, axis=1).argmax()] if len(fields) else field
+        if not field.any():
+            raise ValueError(f"current_direction must exist; got no field below {self.name}, neither centre nor side.")
+        return arrays.unit_vector(field, "current_direction")
+
+    @cached_property
+    def wing_moments(self) -> tuple[FloatArray, FloatArray]:
+        """Sums of the moments at x > 0 (right wing) and at x < 0 (left), two ndarray, shape (3,) (A m^2 per A)."""
+        x = self.positions[:, 0]
+        return self.moments[x > 0.0].sum(axis=0), self.moments[x < 0.0].sum(axis=0)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256, hexadecimal, of all that enters a result: dipoles, handle and casing; not the name."""
+        digest = hashlib.sha256(f"coil {self.n_dipoles} ".encode())
+        for array in (self.positions, self.moments, self.handle):
+            digest.update(array.astype("<f8", copy=False).tobytes())
+        digest.update(self.casing.checksum.encode() if self.casing is not None else b"no casing")
+        return digest.hexdigest()
+
+    def summary(self) -> str:
+        """Return a text of several lines: handle, direction of the induced field, moments, dipoles and limits."""
+        right, left = self.wing_moments
+        lines = [
+            self.name,
+            f"  handle             {_text(self.handle)}",
+            f"  current_direction  {_text(self.current_direction)}  (of the induced E, rising current)",
+            f"  moment at x > 0    {_moment(right)}",
+            f"  moment at x < 0    {_moment(left)}",
+            f"  dipoles            {self.n_dipoles}",
+            f"  discretisation     {_error(self.discretisation_error)}",
+            f"  max dI/dt          {'unknown' if self.max_didt is None else f'{self.max_didt / 1e6:.2f} A/us'}",
+            f"  casing             {_size(self.casing)}",
+        ]
+        if self.source:
+            lines.append(f"  source             {self.source}")
+        return "\n".join(lines)
+
+
+def _text(vector: FloatArray) -> str:
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return "({:+.2f}, {:+.2f}, {:+.2f})".format(*(np.round(vector, 2) + 0.0))
+
+
+def _moment(moment: FloatArray) -> str:
+    length = float(np.linalg.norm(moment))
+    return f"{length:.5f} A m^2 per A along {_text(moment / length)}" if length > 0.0 else "none"
+
+
+def _error(error: float | None) -> str:
+    return "error unknown" if error is None else f"error {100.0 * error:.2g} % of the peak, 10 mm below the winding"
+
+
+def _size(casing: Surface | None) -> str:
+    if casing is None:
+        return "none"
+    return "{:.0f} x {:.0f} x {:.0f} mm".format(*np.ptp(casing.vertices, axis=0))

@@ -1,0 +1,74 @@
+"""Compute vector potentials of dipoles and circular turns, up to a common factor.
+
+The package needs them to measure how well a set of dipoles stands for a winding and to find the direction of the
+induced field. Both are ratios, so that mu0/4pi and the conversion of mm are left out here: they belong to the
+solver. Every function gives the potential in the Coulomb gauge for one ampere, in units of mu0/4pi; with moments in
+mm^2 it is a pure number.
+"""
+
+import numpy as np
+from scipy.special import ellipe, ellipk
+
+from meshes.arrays import FloatArray
+
+__all__ = ["dipole_potential", "turn_potential"]
+
+# Below this modulus the elliptic integrals cancel to nothing; the series' next term is smaller than 1e-8 of the first.
+_SMALL_MODULUS = 1e-4
+
+
+def dipole_potential(points: FloatArray, positions: FloatArray, moments: FloatArray) -> FloatArray:
+    """Sum the vector potentials of magnetic dipoles.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, 3)
+        Where to compute the potential (mm), not on a dipole: there it is infinite.
+    positions : ndarray, shape (n_dipoles, 3)
+        Positions of the dipoles (mm).
+    moments : ndarray, shape (n_dipoles, 3)
+        Moments per ampere (mm^2).
+
+    Returns
+    -------
+    ndarray, shape (n_points, 3)
+        Sum of m x (r - s) / |r - s|^3.
+    """
+    offset = points[:, None, :] - positions[None, :, :]
+    weight = np.einsum("pdk,pdk->pd", offset, offset) ** -1.5
+    # m x (r - s) = m x r - m x s: two small matrix products instead of one cross product per pair.
+    potential: FloatArray = np.cross(weight @ moments, points) - weight @ np.cross(moments, positions)
+    return potential
+
+
+def turn_potential(distance: FloatArray, height: FloatArray, radius: FloatArray | float) -> FloatArray:
+    """Compute the vector potential of a thin circular turn in closed form.
+
+    Parameters
+    ----------
+    distance : ndarray, shape (n,)
+        Distance of the points from the turn's axis (mm).
+    height : ndarray, shape (n,)
+        Their distance from the turn's plane (mm).
+    radius : float or ndarray broadcastable to (n,)
+        Radius of the turn (mm).
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The component along the current, the only one. Infinite on the wire, zero on the axis.
+
+    Notes
+    -----
+    With k^2 = 4 a rho / ((a + rho)^2 + z^2), A = 4 sqrt(a/rho) ((1 - k^2/2) K - E) / k: Jackson, Classical
+    Electrodynamics, 3rd ed., eq. 5.37.
+    """
+    square = 4.0 * radius * distance / ((radius + distance) ** 2 + height**2)
+    small = square < _SMALL_MODULUS
+    safe = np.where(small, 0.5, square)
+    bracket = np.where(
+        small, np.pi / 32.0 * square**2 * (1.0 + 0.75 * square), (1.0 - safe / 2.0) * ellipk(safe) - ellipe(safe)
+    )
+    # sqrt(a/rho)/k = sqrt((a + rho)^2 + z^2) / (2 rho), which needs a care only on the axis.
+    factor = 2.0 * np.sqrt((radius + distance) ** 2 + height**2)
+    return np.divide(factor * bracket, distance, out=np.zeros_like(bracket), where=distance > 0.0)
