@@ -175,13 +175,13 @@ def local_field_at_points(
 
     Parameters
     ----------
-    out : ndarray, shape (n_points, 3, n_rhs)
+    out : ndarray, shape (n_rhs, n_points, 3)
         Field, added to.
     points : ndarray, shape (n_points, 3)
         Points (mm).
     cell : ndarray, shape (n_points,)
         The leaf that holds each point.
-    local : ndarray, shape (n_cells, width, n_rhs)
+    local : ndarray, shape (n_cells, n_rhs, width)
         Local coefficients.
     centres, half_sizes : ndarray, shape (n_cells, 3), (n_cells,)
         The cells (mm).
@@ -192,7 +192,6 @@ def local_field_at_points(
     """
     terms = (p + 1) * (p + 2) // 2
     width = (p + 1) * (p + 1)
-    n_rhs = local.shape[2]
     for i in prange(points.shape[0]):
         re = np.empty(terms)
         im = np.empty(terms)
@@ -221,8 +220,8 @@ def local_field_at_points(
                 norm,
                 row,
             )
-            for r in range(n_rhs):
+            for r in range(local.shape[1]):
                 total = 0.0
                 for k in range(width):
-                    total += row[k] * local[c, k, r]
-                out[i, axis, r] += total
+                    total += row[k] * local[c, r, k]
+                out[r, i, axis] += total

@@ -1,0 +1,145 @@
+r"""The matrix of the surface-charge equation, with exact flux through every closed surface.
+
+Notes
+-----
+For every triangle t with contrast :math:`k = (\sigma_{in} - \sigma_{out})/(\sigma_{in} + \sigma_{out})`,
+
+.. math:: \frac{q_t}{2} - k_t (K q)_t = k_t\, \overline{n \cdot E_p}
+
+(Makarov et al., IEEE Trans. Biomed. Eng. 65:2675-2683 (2018)). Two things are made exact. By Gauss' law the flux
+of the field of charge on triangle j through a closed surface S is :math:`\chi A_j` with :math:`\chi = 0, 1/2, 1`
+for j outside, on, inside S; the column of K is corrected by a constant on S. And no net charge sits on a closed
+surface, so any multiple of it may be added to the equation; the multiple taken here moves the eigenvalue of the
+equilibrium charge, which is zero on the scalp and small on the inner skull, to 1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from efield.bem.krylov import KrylovResult, gmres
+from efield.bem.layer import ChargeLayer
+from meshes import HeadModel, Surface
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+
+class BemOperator:
+    """The matrix of the surface-charge equation of a head.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    tolerance : float
+        Relative accuracy of products.
+
+    Attributes
+    ----------
+    surface : Surface
+        All triangles of all interfaces.
+    layer : ChargeLayer
+        Products with K.
+    contrast, areas : ndarray, shape (n,)
+        k and area (mm^2) of each triangle.
+    part : ndarray, shape (n,)
+        The interface of each triangle.
+    """
+
+    def __init__(self, head: HeadModel, *, tolerance: float = 1e-4) -> None:
+        surfaces = [interface.surface for interface in head.interfaces]
+        counts = [len(surface.triangles) for surface in surfaces]
+        self.surface = _merged(surfaces)
+        self.part: I64 = np.repeat(np.arange(len(surfaces)), counts)
+        contrasts = [
+            (i.sigma_inside - i.sigma_outside) / (i.sigma_inside + i.sigma_outside) for i in head.interfaces
+        ]
+        self.contrast: F64 = np.repeat(contrasts, counts)
+        self.areas = self.surface.areas
+        self.layer = ChargeLayer(self.surface, tolerance=tolerance)
+        self._part_areas = np.bincount(self.part, self.areas)
+        self._flux = self._flux_defect(len(surfaces))
+        self._charge_weight = 0.5 * np.asarray(contrasts)
+
+    def _flux_defect(self, n_parts: int) -> F64:
+        """Return exact minus computed flux through each surface of a unit density on each triangle."""
+        indicator = np.zeros((len(self.part), n_parts))
+        indicator[np.arange(len(self.part)), self.part] = self.areas
+        computed = self.layer.normal_field_transposed(indicator)
+        share = computed / self.areas[:, None]
+        exact = np.rint(share)
+        exact[np.arange(len(self.part)), self.part] = 0.5
+        worst = float(np.abs(share - exact).max())
+        if worst > 0.25:
+            raise ValueError(
+                f"The surfaces must be closed and clear of each other; got a flux that is {worst:.2f} of a charge off. "
+                "Refine the triangles where surfaces nearly touch."
+            )
+        self.flux_error = worst
+        defect: F64 = exact * self.areas[:, None] - computed
+        return defect
+
+    def _sum_parts(self, values: F64) -> F64:
+        """Return the sums over each interface, shape (n_parts, n_rhs)."""
+        return np.stack([np.bincount(self.part, column, len(self._part_areas)) for column in values.T], axis=1)
+
+    def normal_field(self, charge: F64) -> F64:
+        """Return the mean normal field of a charge on each triangle, with exact fluxes; (n, n_rhs)."""
+        field = self.layer.normal_field(charge)
+        field += ((self._flux.T @ charge) / self._part_areas[:, None])[self.part]
+        return field
+
+    def apply(self, charge: F64) -> F64:
+        """Return the matrix times `charge`, shape (n, n_rhs)."""
+        net = self._sum_parts(self.areas[:, None] * charge)
+        spread = (self._charge_weight / self._part_areas)[:, None] * net
+        return 0.5 * charge - self.contrast[:, None] * self.normal_field(charge) + spread[self.part]
+
+    def apply_transposed(self, vector: F64) -> F64:
+        """Return the transposed matrix times `vector`, shape (n, n_rhs)."""
+        weighted = self.contrast[:, None] * vector
+        field = self.layer.normal_field_transposed(weighted)
+        field += self._flux @ (self._sum_parts(weighted) / self._part_areas[:, None])
+        spread = (self._charge_weight / self._part_areas)[:, None] * self._sum_parts(vector)
+        return 0.5 * vector - field + self.areas[:, None] * spread[self.part]
+
+    def without_net_flux(self, normal: F64) -> F64:
+        """Return values on triangles minus their area mean over each closed surface."""
+        mean = self._sum_parts(self.areas[:, None] * normal) / self._part_areas[:, None]
+        return normal - mean[self.part]
+
+    def without_net_flux_transposed(self, vector: F64) -> F64:
+        """Apply the transpose of `without_net_flux`."""
+        mean = self._sum_parts(vector) / self._part_areas[:, None]
+        return vector - self.areas[:, None] * mean[self.part]
+
+    def solve(
+        self, rhs: F64, *, tolerance: float, progress: Callable[[int, int], None] | None = None
+    ) -> KrylovResult:
+        """Solve for the charges, right-hand sides (n, n_rhs); residuals are area-weighted."""
+        root = np.sqrt(self.areas)[:, None]
+        result = gmres(lambda x: root * self.apply(x / root), root * rhs, tolerance=tolerance, progress=progress)
+        return KrylovResult(result.solution / root, result.residuals)
+
+    def solve_transposed(
+        self, rhs: F64, *, tolerance: float, progress: Callable[[int, int], None] | None = None
+    ) -> KrylovResult:
+        """Solve the transposed system, for reciprocity."""
+        root = np.sqrt(self.areas)[:, None]
+        result = gmres(
+            lambda x: self.apply_transposed(x * root) / root, rhs / root, tolerance=tolerance, progress=progress
+        )
+        return KrylovResult(result.solution * root, result.residuals)
+
+
+def _merged(surfaces: list[Surface]) -> Surface:
+    first = np.cumsum([0] + [len(surface.vertices) for surface in surfaces[:-1]])
+    return Surface(
+        np.concatenate([surface.vertices for surface in surfaces]),
+        np.concatenate([surface.triangles + shift for surface, shift in zip(surfaces, first, strict=True)]),
+        "all",
+    )

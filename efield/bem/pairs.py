@@ -1,0 +1,136 @@
+"""Far and near pairs of two octrees, sorted into the order in which the kernels take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from efield.bem.expansions import multipole_to_local
+from efield.bem.octree import Octree
+from efield.kernels.octree import interaction_lists
+from efield.kernels.translations import far_to_far
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+TASKS = 64
+"""Independent runs of target cells; fixed, so that sums do not depend on the number of threads."""
+
+
+@dataclass(frozen=True, eq=False)
+class FarPairs:
+    """Cell pairs that see each other through expansions, and their translation matrices.
+
+    Attributes
+    ----------
+    targets, sources, key : ndarray, shape (n_pairs,)
+        Cells of each pair and the number of its matrix, sorted by task, then key.
+    task_first : ndarray, shape (TASKS + 1,)
+        Pairs of each task, which owns all its targets.
+    matrices : ndarray, shape (n_keys, width, width)
+        Translations of multipole coefficients already divided by the source's half edge.
+    """
+
+    targets: I32
+    sources: I32
+    key: I32
+    task_first: I64
+    matrices: F32
+
+    @classmethod
+    def between(cls, target: Octree, source: Octree, targets: I32, sources: I32, degree: int) -> FarPairs:
+        """Group pairs by relative geometry and make one matrix for each."""
+        level_t, level_s = target.level[targets].astype(np.int64), source.level[sources].astype(np.int64)
+        finest = np.maximum(level_t, level_s)
+        up_t, up_s = finest - level_t, finest - level_s
+        offset = (2 * target.index[targets] + 1 << up_t[:, None]) - (2 * source.index[sources] + 1 << up_s[:, None])
+        bound = int(np.abs(offset).max(initial=0)) + 1
+        code = (up_t * 32 + up_s) * (2 * bound) ** 3
+        for axis in range(3):
+            code = code + (offset[:, axis] + bound) * (2 * bound) ** axis
+        _, first, key = np.unique(code, return_index=True, return_inverse=True)
+        scale_s = 2.0 ** up_s[first]
+        matrices = multipole_to_local(offset[first].astype(float), scale_s, 2.0 ** up_t[first], degree)
+        matrices *= scale_s[:, None, None].astype(np.float32)
+        return cls._sorted(targets, sources, key.astype(np.int32), matrices, len(target.level))
+
+    @classmethod
+    def _sorted(cls, targets: I32, sources: I32, key: I32, matrices: F32, n_cells: int) -> FarPairs:
+        load = np.cumsum(np.bincount(targets, minlength=n_cells))
+        task_of_cell = np.minimum(load * TASKS // max(int(load[-1]) + 1, 1), TASKS - 1)
+        task = task_of_cell[targets]
+        order = np.lexsort((targets, key, task))
+        task_first = np.searchsorted(task[order], np.arange(TASKS + 1)).astype(np.int64)
+        return cls(targets[order], sources[order], key[order], task_first, matrices)
+
+    def transposed(self, n_cells: int) -> FarPairs:
+        """Return the pairs with sources and targets exchanged and every matrix transposed."""
+        matrices = np.ascontiguousarray(self.matrices.transpose(0, 2, 1))
+        return self._sorted(self.sources, self.targets, self.key, matrices, n_cells)
+
+    def apply(self, out: F32, source: F32) -> None:
+        """Add the translated coefficients to `out`; both have shape (n_cells, n_rhs, width)."""
+        far_to_far(out, source, self.matrices, self.task_first, self.key, self.targets, self.sources)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the lists and matrices (bytes)."""
+        lists = self.targets.nbytes + self.sources.nbytes + self.key.nbytes
+        return lists + self.matrices.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class NearPairs:
+    """Adjacent leaves, grouped by their target (or, transposed, by their source) in the order of `leaves`."""
+
+    targets: I32
+    sources: I32
+    first_by_target: I64
+    order_by_target: I64
+    first_by_source: I64
+    order_by_source: I64
+
+    @classmethod
+    def between(cls, target: Octree, source: Octree, targets: I32, sources: I32) -> NearPairs:
+        """Sort the pairs."""
+        order = np.lexsort((sources, targets))
+        targets, sources = targets[order], sources[order]
+        by_source = np.lexsort((targets, sources))
+        return cls(
+            targets,
+            sources,
+            _first(targets, target.leaves),
+            np.arange(len(targets), dtype=np.int64),
+            _first(sources[by_source], source.leaves),
+            by_source.astype(np.int64),
+        )
+
+
+def _first(values: I32, leaves: I32) -> I64:
+    """Return where the run of each leaf (ascending) starts in the sorted `values`, and the end."""
+    bounds = np.append(leaves, np.iinfo(np.int32).max)
+    return np.searchsorted(values, bounds).astype(np.int64)
+
+
+def pair_up(target: Octree, source: Octree, degree: int) -> tuple[FarPairs, NearPairs]:
+    """List the far and the near pairs of two octrees on one lattice."""
+    far_t, far_s, near_t, near_s = interaction_lists(
+        target.level,
+        target.index,
+        target.child,
+        target.children,
+        target.n_roots,
+        source.level,
+        source.index,
+        source.child,
+        source.children,
+        source.n_roots,
+    )
+    return (
+        FarPairs.between(target, source, far_t, far_s, degree),
+        NearPairs.between(target, source, near_t, near_s),
+    )

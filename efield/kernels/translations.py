@@ -1,0 +1,138 @@
+"""Move expansions through the tree: leaves to cells and back, children to parents, far cell to far cell.
+
+Notes
+-----
+Every output row is owned by one parallel index and summed in a fixed order, so the answer has the same bits for
+any number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from efield._jit import inline, kernel
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+
+@kernel
+def leaves_to_cells(out: F32, rows: F32, leaves: I32, start: I32, end: I32, q: F32) -> None:
+    """Sum q[:, t] * rows[t] over the triangles of each leaf into out[leaf].
+
+    Parameters
+    ----------
+    out : ndarray, shape (n_cells, n_rhs, width)
+        Coefficients; rows of leaves are overwritten.
+    rows : ndarray, shape (n, width)
+        Expansion rows in tree order.
+    leaves, start, end : ndarray
+        The tree.
+    q : ndarray, shape (n_rhs, n)
+        Vectors in tree order.
+    """
+    width = rows.shape[1]
+    for number in prange(leaves.shape[0]):
+        cell = leaves[number]
+        for r in range(q.shape[0]):
+            for k in range(width):
+                out[cell, r, k] = 0.0
+            for t in range(start[cell], end[cell]):
+                value = q[r, t]
+                for k in range(width):
+                    out[cell, r, k] += value * rows[t, k]
+
+
+@kernel
+def cells_to_leaves(out: F64, rows: F32, leaves: I32, start: I32, end: I32, local: F32) -> None:
+    """Add rows[t] . local[leaf] to out[:, t] for the triangles of each leaf (shapes as in `leaves_to_cells`)."""
+    width = rows.shape[1]
+    for number in prange(leaves.shape[0]):
+        cell = leaves[number]
+        for t in range(start[cell], end[cell]):
+            for r in range(out.shape[0]):
+                total = np.float32(0.0)
+                for k in range(width):
+                    total += rows[t, k] * local[cell, r, k]
+                out[r, t] += total
+
+
+@inline
+def _add_product(out: F32, matrix: F32, x: F32) -> None:
+    """Add x @ matrix to `out`; four rows of the matrix at once (its size is a multiple of 4)."""
+    width = matrix.shape[0]
+    for j in range(0, width, 4):
+        a = x[j]
+        b = x[j + 1]
+        c = x[j + 2]
+        d = x[j + 3]
+        for i in range(width):
+            out[i] += a * matrix[j, i] + b * matrix[j + 1, i] + c * matrix[j + 2, i] + d * matrix[j + 3, i]
+
+
+@kernel
+def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32, octant: I32, shift: F32) -> None:
+    """Set each of `cells` to the sum over its children of coefficients[child] @ shift[octant].
+
+    Parameters
+    ----------
+    coefficients : ndarray, shape (n_cells, n_rhs, width)
+        Changed in place.
+    cells : ndarray
+        Parents of one level.
+    child, children, octant : ndarray, shape (n_cells,)
+        First child, number of children, and which octant of its parent a cell is.
+    shift : ndarray, shape (8, width, width)
+        Translation from each octant, transposed for products from the left.
+    """
+    for number in prange(cells.shape[0]):
+        cell = cells[number]
+        for r in range(coefficients.shape[1]):
+            coefficients[cell, r, :] = 0.0
+            for c in range(child[cell], child[cell] + children[cell]):
+                _add_product(coefficients[cell, r], shift[octant[c]], coefficients[c, r])
+
+
+@kernel
+def parents_to_children(coefficients: F32, cells: I32, parent: I32, octant: I32, shift: F32) -> None:
+    """Add coefficients[parent] @ shift[octant] to each of `cells` (arguments as in `children_to_parents`)."""
+    for number in prange(cells.shape[0]):
+        cell = cells[number]
+        for r in range(coefficients.shape[1]):
+            _add_product(coefficients[cell, r], shift[octant[cell]], coefficients[parent[cell], r])
+
+
+@kernel
+def far_to_far(
+    out: F32,
+    source: F32,
+    matrices: F32,
+    task_first: I64,
+    key: I32,
+    targets: I32,
+    sources: I32,
+) -> None:
+    """Add source[s] @ matrices[key] to out[t] for every far pair.
+
+    Parameters
+    ----------
+    out, source : ndarray, shape (n_cells, n_rhs, width)
+        Local and multipole coefficients.
+    matrices : ndarray, shape (n_keys, width, width)
+        Translations; `width` is a multiple of 4.
+    task_first : ndarray, shape (n_tasks + 1,)
+        Pairs of each task, which owns all their targets. Inside a task pairs of one key follow each other, so
+        that the matrix stays in the nearest cache.
+    key, targets, sources : ndarray, shape (n_pairs,)
+        Matrix and cells of each pair.
+    """
+    for task in prange(task_first.shape[0] - 1):
+        for pair in range(task_first[task], task_first[task + 1]):
+            t = targets[pair]
+            s = sources[pair]
+            for r in range(source.shape[1]):
+                _add_product(out[t, r], matrices[key[pair]], source[s, r])
