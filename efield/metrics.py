@@ -231,8 +231,8 @@ def half_values(
     centre : array_like, shape (3,), optional
         Centre of the brain (mm).
     spacing : float, optional
-        Distance between neighbouring rays at the surface (mm). At 2.5 mm depth and volume of a 70 mm figure-8 are
-        good to a few per mille.
+        Distance between neighbouring rays at the surface (mm). At 2.5 mm depth and spread of a 70 mm figure-8 are
+        good to 0.1 %.
 
     Returns
     -------
@@ -263,39 +263,30 @@ def half_values(
             raise ValueError(f"field(points) must be of shape {points.shape}, one row per point; got {values.shape}.")
         return values
 
-    top = _surface_maximum(vectors_at, directions, size)
     # Rays that stay well below half of the peak at a few depths are left out of the costly full profiles.
     probes = [np.linalg.norm(vectors_at(size * f * directions), axis=1) for f in (1.0, 0.85, 0.7)]
+    top = _surface_maximum(vectors_at, directions, probes[0], size)
     rays = directions[np.max(probes, axis=0) > 0.4 * top]
     depth, volume = _half_value_profiles(vectors_at, rays, size, top / 2.0, 4.0 * np.pi / len(directions))
     return HalfValues(peak=top, depth=depth, volume=volume, spread=volume / depth)
 
 
-def half_value_depth(
-    field: Callable[[FloatArray], FloatArray],
-    *,
-    radius: float = 70.0,
-    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
-    spacing: float = 2.5,
-) -> float:
-    """Return d1/2 (mm); see `half_values`, which gives d1/2 and S1/2 at the cost of one."""
-    return half_values(field, radius=radius, centre=centre, spacing=spacing).depth
+def half_value_depth(field: Callable[[FloatArray], FloatArray], *, radius: float = 70.0, spacing: float = 2.5) -> float:
+    """Return d1/2 (mm) in a brain about the origin; `half_values` gives d1/2 and S1/2 at the cost of one."""
+    return half_values(field, radius=radius, spacing=spacing).depth
 
 
 def half_value_spread(
-    field: Callable[[FloatArray], FloatArray],
-    *,
-    radius: float = 70.0,
-    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
-    spacing: float = 2.5,
+    field: Callable[[FloatArray], FloatArray], *, radius: float = 70.0, spacing: float = 2.5
 ) -> float:
-    """Return S1/2 (mm^2); see `half_values`, which gives d1/2 and S1/2 at the cost of one."""
-    return half_values(field, radius=radius, centre=centre, spacing=spacing).spread
+    """Return S1/2 (mm^2) in a brain about the origin; `half_values` gives d1/2 and S1/2 at the cost of one."""
+    return half_values(field, radius=radius, spacing=spacing).spread
 
 
-def _surface_maximum(vectors_at: Callable[[FloatArray], FloatArray], directions: FloatArray, radius: float) -> float:
-    """Return the largest magnitude on a sphere: the best of `directions`, refined by a local search around it."""
-    magnitude = np.linalg.norm(vectors_at(radius * directions), axis=1)
+def _surface_maximum(
+    vectors_at: Callable[[FloatArray], FloatArray], directions: FloatArray, magnitude: FloatArray, radius: float
+) -> float:
+    """Return the largest magnitude on a sphere: the best of those at `directions`, refined by a local search."""
     best = directions[int(np.argmax(magnitude))]
     top = float(magnitude.max())
     if top == 0.0:

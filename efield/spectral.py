@@ -155,8 +155,9 @@ def sphere_solution(
     moments : array_like, shape (n_dipoles, 3)
         Moments per ampere (A m^2 per A).
     degree : int, optional
-        Highest degree of the spherical harmonics. The part left out falls as (r / s)^degree, with r the distance of
-        the point and s that of the nearest dipole from the centre, faster for points deep inside; compare two degrees.
+        Highest degree of the spherical harmonics; compare two degrees to see the error. In five head spheres
+        displaced by up to 6 mm under a figure-8 10 mm above the scalp, degree 45 errs by 4e-9 at 1.5 mm under the pia,
+        4e-6 in the skull and 2e-4 at 1 mm under the scalp; degree 25 by 1e-5, 4e-4 and 3e-3.
     didt : float, optional
         Rate of change of the current (A/s).
 
@@ -183,8 +184,10 @@ def sphere_solution(
     m = arrays.vectors(moments, "moments", allow_single=True)
     if len(m) != len(s):
         raise ValueError(f"moments must be one row per position ({len(s)}); got {len(m)} rows.")
-    if int(degree) != degree or degree < 1:
-        raise ValueError(f"degree must be a whole number of at least 1; got {degree}.")
+    if not isinstance(degree, (int, np.integer)) or degree < 1:
+        raise ValueError(f"degree must be a whole number of at least 1; got {degree!r}.")
+    if not np.isfinite(didt):
+        raise ValueError(f"didt must be a finite number; got {didt}.")
     clearance = np.linalg.norm(s[:, np.newaxis] - c, axis=2) - a
     if clearance.size and clearance.min() <= 0.0:
         raise ValueError(f"positions must be outside all spheres; got a dipole {-clearance.min():g} mm inside one.")
