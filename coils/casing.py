@@ -4,7 +4,10 @@ A casing is a plate with an outline of arcs: a disc for one winding, two discs j
 outline (x >= 0) is meshed and mirrored, so a bent coil's casing is the same plate folded along x = 0.
 """
 
+import itertools
+
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import Delaunay
 
 from meshes import Surface
@@ -61,7 +64,7 @@ def casing_surface(
     rows.append(n + rim * (levels - 1) + np.arange(rim))
     # Seen from +z the outline runs counter-clockwise; its last edge is the fold and gets no wall.
     faces = [triangles, triangles[:, ::-1] + rows[-1][0]]
-    for upper, lower in zip(rows[:-1], rows[1:], strict=True):
+    for upper, lower in itertools.pairwise(rows):
         a, b, c, d = upper[:-1], upper[1:], lower[:-1], lower[1:]
         faces += [np.column_stack([a, c, d]), np.column_stack([a, d, b])]
     right = _fold(plane, depth, offset, tilt, pivot)
@@ -122,20 +125,21 @@ def _mesh_half(outline: FloatArray) -> tuple[FloatArray, IntArray]:
     points = np.concatenate([boundary, lattice[gap > 0.6 * _EDGE]])
     triangles = Delaunay(points).simplices
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    area = np.cross(b - a, c - a)
+    first, second = b - a, c - a
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]  # twice the area, signed
     kept = _inside((a + b + c) / 3.0, boundary) & (np.abs(area) > 1e-9 * _EDGE**2)
     triangles[area < 0.0] = triangles[area < 0.0][:, ::-1]
     return points, triangles[kept].astype(np.int32)
 
 
-def _inside(points: FloatArray, polygon: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _inside(points: FloatArray, polygon: FloatArray) -> npt.NDArray[np.bool_]:
     """Tell which points lie inside a polygon, by the parity of its edges' crossings with a ray along +x."""
     start, end = polygon, np.roll(polygon, -1, axis=0)
     px, py = points[:, :1], points[:, 1:]
     spans = (start[:, 1] > py) != (end[:, 1] > py)
     rise = np.where(end[:, 1] == start[:, 1], 1.0, end[:, 1] - start[:, 1])
     crossing = start[:, 0] + (py - start[:, 1]) / rise * (end[:, 0] - start[:, 0])
-    inside: np.ndarray[tuple[int], np.dtype[np.bool_]] = (spans & (px < crossing)).sum(axis=1) % 2 == 1
+    inside: npt.NDArray[np.bool_] = (spans & (px < crossing)).sum(axis=1) % 2 == 1
     return inside
 
 
@@ -151,7 +155,7 @@ def _fold(plane: FloatArray, depth: FloatArray, offset: float, tilt: float, pivo
     return np.ascontiguousarray(points)
 
 
-def _mirrored(right: FloatArray, triangles: IntArray, on_fold: np.ndarray, name: str) -> Surface:  # type: ignore[type-arg]
+def _mirrored(right: FloatArray, triangles: IntArray, on_fold: npt.NDArray[np.bool_], name: str) -> Surface:
     """Join the right half to its mirror image; both share the vertices on the fold."""
     right[on_fold, 0] = 0.0  # exactly, so that the halves fit without a gap
     partner = np.where(on_fold, np.arange(len(right)), len(right) + np.cumsum(~on_fold) - 1)

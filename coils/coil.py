@@ -52,7 +52,8 @@ class Wire:
     def moment(self) -> FloatArray:
         """Magnetic moment per ampere of coil current, ndarray, shape (3,) (A m^2 per A)."""
         corners = self.path - self.path.mean(axis=0)
-        return 0.5e-6 * self.turns * np.cross(corners, np.roll(corners, -1, axis=0)).sum(axis=0)
+        moment: FloatArray = 0.5e-6 * self.turns * np.cross(corners, np.roll(corners, -1, axis=0)).sum(axis=0)
+        return moment
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

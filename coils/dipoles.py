@@ -132,7 +132,8 @@ def place_dipoles(wings: Sequence[Wing], *, max_error: float) -> tuple[FloatArra
 
 
 def _exact(wings: Sequence[Wing], points: FloatArray) -> FloatArray:
-    return np.sum([wing.potential(points) for wing in wings], axis=0)
+    total: FloatArray = np.sum([wing.potential(points) for wing in wings], axis=0)
+    return total
 
 
 def _relative_maximum(points: FloatArray, exact: FloatArray, positions: FloatArray, moments: FloatArray) -> float:
@@ -156,7 +157,8 @@ def _counts(radii: FloatArray, heights: FloatArray, ring_moments: FloatArray, di
     """
     strength = np.abs(ring_moments) / np.abs(ring_moments).max()
     wanted = radii / (CHECK_DISTANCE - heights[:, None]) * (digits + np.log(strength))
-    return np.maximum(np.ceil(wanted), _MIN_PER_RING).astype(np.int32)
+    counts: IntArray = np.maximum(np.ceil(wanted), _MIN_PER_RING).astype(np.int32)
+    return counts
 
 
 def _dipoles(

@@ -13,8 +13,8 @@ from meshes.arrays import FloatArray
 
 __all__ = ["dipole_potential", "turn_potential"]
 
-# Below this modulus the elliptic integrals cancel to nothing; the series' next term is smaller than 1e-8 of the first.
-_SMALL_MODULUS = 1e-4
+# Below this squared modulus the elliptic integrals cancel; there the series is good to 5e-10, here the rest to 2e-9.
+_SMALL_SQUARE = 1e-3
 
 
 def dipole_potential(points: FloatArray, positions: FloatArray, moments: FloatArray) -> FloatArray:
@@ -64,11 +64,10 @@ def turn_potential(distance: FloatArray, height: FloatArray, radius: FloatArray 
     Electrodynamics, 3rd ed., eq. 5.37.
     """
     square = 4.0 * radius * distance / ((radius + distance) ** 2 + height**2)
-    small = square < _SMALL_MODULUS
+    small = square < _SMALL_SQUARE
     safe = np.where(small, 0.5, square)
-    bracket = np.where(
-        small, np.pi / 32.0 * square**2 * (1.0 + 0.75 * square), (1.0 - safe / 2.0) * ellipk(safe) - ellipe(safe)
-    )
+    series = np.pi / 32.0 * square**2 * (1.0 + square * (3.0 / 4.0 + square * 75.0 / 128.0))
+    bracket = np.where(small, series, (1.0 - safe / 2.0) * ellipk(safe) - ellipe(safe))
     # sqrt(a/rho)/k = sqrt((a + rho)^2 + z^2) / (2 rho), which needs a care only on the axis.
     factor = 2.0 * np.sqrt((radius + distance) ** 2 + height**2)
     return np.divide(factor * bracket, distance, out=np.zeros_like(bracket), where=distance > 0.0)

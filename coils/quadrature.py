@@ -103,7 +103,7 @@ def _planes(winding: Winding, planes: int) -> tuple[FloatArray, FloatArray]:
         centres = winding.layer_centres
         heights = np.array([centres.mean()])
         slab = winding.wire_height
-    elif planes % winding.layers == 0:
+    elif planes > 0 and planes % winding.layers == 0:
         cuts = planes // winding.layers
         slab = winding.wire_height / cuts
         within = slab * (np.arange(cuts) + 0.5) - winding.wire_height / 2.0

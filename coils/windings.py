@@ -92,7 +92,10 @@ class Winding:
     def radii(self) -> FloatArray:
         """Radii of the turns' centre lines, ndarray, shape (turns,) (mm)."""
         half = self.wire_width / 2.0
-        return np.linspace(self.inner_diameter / 2.0 + half, self.outer_diameter / 2.0 - half, self.turns)
+        edges = self.inner_diameter / 2.0 + half, self.outer_diameter / 2.0 - half
+        if self.turns == 1:
+            return np.array([sum(edges) / 2.0])
+        return np.asarray(np.linspace(*edges, self.turns), dtype=np.float64)
 
     @property
     def height(self) -> float:
@@ -102,7 +105,8 @@ class Winding:
     @cached_property
     def layer_centres(self) -> FloatArray:
         """Axial positions of the layers' mid planes, head side first, ndarray, shape (layers,) (mm)."""
-        return -self.wire_height / 2.0 - np.arange(self.layers) * (self.wire_height + self.layer_gap)
+        centres: FloatArray = -self.wire_height / 2.0 - np.arange(self.layers) * (self.wire_height + self.layer_gap)
+        return centres
 
     @cached_property
     def moment(self) -> float:

@@ -1,0 +1,167 @@
+"""Coil: checks, named directions, checksum, summary, named coils."""
+
+import numpy as np
+import pytest
+
+from coils import Coil, Wire, circular, figure_of_eight, list_coils, load_coil
+from efield.analytic import free_space_field
+from meshes import Surface
+
+TETRAHEDRON = Surface(
+    [[0, 0, 0], [9, 0, 0], [0, 9, 0], [0, 0, -9]], [[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], "box"
+)
+PAIR = dict(positions=[[30, 0, -6], [-30, 0, -6]], moments=[[0, 0, 0.04], [0, 0, -0.04]], name="pair")
+
+
+def test_casing_of_this_test_is_outward() -> None:
+    assert TETRAHEDRON.is_closed
+    assert TETRAHEDRON.volume > 0.0
+
+
+@pytest.mark.parametrize("name", list_coils())
+def test_named_coils_have_all_that_a_user_needs(name: str) -> None:
+    coil = load_coil(name)
+    assert coil.name == name
+    assert coil.casing is not None
+    assert coil.casing.is_closed
+    assert coil.wires
+    assert coil.discretisation_error is not None
+    assert coil.discretisation_error <= 1e-3
+    assert "Deng" in coil.source
+    assert coil.handle.tolist() == [0.0, -1.0, 0.0]
+    wires = sum(w.moment for w in coil.wires)
+    np.testing.assert_allclose(coil.moments.sum(axis=0), wires, atol=1e-13)  # rounding
+
+
+def test_magstim_70mm_is_the_published_coil() -> None:
+    coil = load_coil("magstim-70mm")
+    right, left = coil.wing_moments
+    # Between the Stenroos-Koponen model (0.03549) and measured D70 coils (0.0371 to 0.0379 m^2), as Deng's winding is.
+    assert 0.0355 < right[2] < 0.0371
+    np.testing.assert_allclose(left, -right, atol=1e-14)  # rounding
+    assert coil.max_didt == 114.73e6  # Drakaki 2022, Magstim Rapid
+    assert coil.n_dipoles <= 300
+    head_side = coil.casing.vertices[:, 2].max()
+    assert head_side == 0.0
+    assert max(w.path[:, 2].max() for w in coil.wires) < -3.0  # Thielscher and Kammer 2002: 3 mm of casing
+
+
+def test_unknown_name_lists_the_names() -> None:
+    with pytest.raises(ValueError, match=r"name must be one of magstim-70mm, .*; got 'magstim'."):
+        load_coil("magstim")
+
+
+@pytest.mark.parametrize("wing_angle", [180.0, 150.0, 100.0])
+def test_figure_of_eight_induces_away_from_the_handle(wing_angle: float) -> None:
+    """The sign rule: rising current, right wing's moment to the head, E along +y, the handle along -y."""
+    coil = figure_of_eight(inner_diameter=56, outer_diameter=87, turns=9, wing_angle=wing_angle)
+    assert coil.wing_moments[0][2] > 0.0
+    np.testing.assert_allclose(coil.current_direction, [0.0, 1.0, 0.0], atol=1e-12)  # by symmetry: rounding
+    np.testing.assert_array_equal(coil.handle, [0.0, -1.0, 0.0])
+    # The same from the solver's side of the border, with its own sign of dI/dt.
+    field = free_space_field([[0, 0, 20]], coil.positions, coil.moments, didt=1e6)[0]
+    np.testing.assert_allclose(field / np.linalg.norm(field), coil.current_direction, atol=1e-12)
+
+
+def test_circular_coil_is_read_under_its_winding_at_the_right() -> None:
+    coil = circular(inner_diameter=66, outer_diameter=123, turns=14)
+    # Counter-clockwise seen from the head: at +x the current runs along +y, the induced E against it.
+    np.testing.assert_allclose(coil.current_direction, [0.0, -1.0, 0.0], atol=1e-12)
+    reversed_coil = Coil(positions=coil.positions, moments=-coil.moments, name="reversed")
+    np.testing.assert_allclose(reversed_coil.current_direction, [0.0, 1.0, 0.0], atol=1e-12)
+
+
+def test_current_direction_turns_with_the_coil() -> None:
+    angle = np.radians(35.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    pair = Coil(**PAIR)
+    turned = Coil(positions=pair.positions @ turn.T, moments=pair.moments @ turn.T, name="turned")
+    np.testing.assert_allclose(turned.current_direction, turn @ pair.current_direction, atol=1e-14)
+
+
+def test_coil_without_a_field_below_says_so() -> None:
+    """Two opposite dipoles at one place cancel everywhere."""
+    coil = Coil(positions=[[0, 0, -5]] * 2, moments=[[0, 0, 1], [0, 0, -1]], name="nothing")
+    with pytest.raises(ValueError, match="current_direction must exist; got no field below nothing"):
+        _ = coil.current_direction
+
+
+def test_arrays_are_copies_in_the_contract_of_kernels() -> None:
+    positions = np.array([[0.0, 0.0, -5.0]])
+    coil = Coil(positions=positions, moments=[[0, 0, 1]], name="copy", handle=(0, -2, 0))
+    positions[:] = 7.0
+    assert coil.positions.tolist() == [[0.0, 0.0, -5.0]]
+    for array in (coil.positions, coil.moments):
+        assert array.flags.c_contiguous
+        assert array.dtype == np.float64
+    assert coil.handle.tolist() == [0.0, -1.0, 0.0]
+
+
+def test_checksum_covers_what_enters_a_result() -> None:
+    plain = Coil(**PAIR)
+    assert plain.checksum == Coil(**(PAIR | dict(name="other"))).checksum
+    changes = [
+        dict(positions=[[30, 0, -6], [-30, 0, -6.0001]]),
+        dict(moments=[[0, 0, 0.04], [0, 0, -0.0400001]]),
+        dict(casing=TETRAHEDRON),
+        dict(handle=(1, 0, 0)),
+    ]
+    sums = {Coil(**(PAIR | change)).checksum for change in changes}
+    assert len(sums | {plain.checksum}) == 5
+
+
+def test_same_drawing_same_bits() -> None:
+    first, second = load_coil("magstim-70mm"), load_coil("magstim-70mm")
+    assert first is not second
+    assert first.checksum == second.checksum
+
+
+def test_summary_says_the_directions_moments_and_error() -> None:
+    text = load_coil("magstim-70mm").summary()
+    for line in (
+        "handle             (+0.00, -1.00, +0.00)",
+        "current_direction  (+0.00, +1.00, +0.00)",
+        "moment at x > 0    0.03670 A m^2 per A along (+0.00, +0.00, +1.00)",
+        "moment at x < 0    0.03670 A m^2 per A along (+0.00, +0.00, -1.00)",
+        "max dI/dt          114.73 A/us",
+        "casing             184 x 97 x 12 mm",
+    ):
+        assert line in text
+    bare = Coil(**PAIR).summary()
+    assert "error unknown" in bare
+    assert "max dI/dt          unknown" in bare
+    assert "casing             none" in bare
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(positions=[[0, 0]]), r"positions must be an array of shape \(n, 3\); got shape \(1, 2\)."),
+        (dict(positions=np.zeros((0, 3))), "positions must hold at least one dipole; got none."),
+        (dict(positions=[[0, 0, np.nan]]), "positions must be finite"),
+        (dict(positions=[[0, 0, 1]]), "moments must be one per position, 1; got 2."),
+        (dict(moments=[[0, 0, 0], [0, 0, 0]]), "moments must not all be zero; got a coil without a field."),
+        (dict(moments="strong"), "moments must be an array of real numbers; got 'strong'."),
+        (dict(name="  "), "name must be a text that is not empty"),
+        (dict(name=None), "name must be a text that is not empty; got None."),
+        (dict(handle=(0, 0, 0)), "handle must be a direction, not the zero vector"),
+        (dict(max_didt=0), "max_didt must be a positive number; got 0.0."),
+        (dict(max_didt=np.inf), "max_didt must be a positive number; got inf."),
+        (dict(discretisation_error=-1), "discretisation_error must be zero or a positive number"),
+        (dict(casing="box.stl"), "casing must be a meshes.Surface or None; got str."),
+        (dict(casing=Surface(TETRAHEDRON.vertices, TETRAHEDRON.triangles[1:])), "casing must be a closed surface"),
+        (
+            dict(casing=Surface(TETRAHEDRON.vertices, TETRAHEDRON.triangles[:, ::-1])),
+            "casing must have outward normals, positive volume; got -121.5 mm.3. Reverse the order",
+        ),
+        (dict(wires=([[0, 0, 0]],)), "wires must be a tuple of coils.Wire; got list."),
+    ],
+)
+def test_bad_input_gets_one_sentence(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Coil(**(PAIR | change))
+
+
+def test_wire_moment_of_a_square() -> None:
+    wire = Wire(path=[[10, 10, 3], [30, 10, 3], [30, 30, 3], [10, 30, 3]], turns=2.0)
+    np.testing.assert_allclose(wire.moment, [0.0, 0.0, 2 * 400e-6], rtol=1e-14)  # area times turns
