@@ -1,8 +1,24 @@
 """Geometry and heads: surfaces, poses, tissues, named heads, anatomy. No coils, no physics; positions in mm."""
 
 from meshes.head import HeadModel, Interface
+from meshes.heads import CONDUCTIVITIES, head_resolutions, list_heads, load_head
 from meshes.pose import Pose
+from meshes.scalp import closest_points, scalp_point, scalp_points
 from meshes.spheres import icosphere, sphere_head
 from meshes.surface import Surface
 
-__all__ = ["HeadModel", "Interface", "Pose", "Surface", "icosphere", "sphere_head"]
+__all__ = [
+    "CONDUCTIVITIES",
+    "HeadModel",
+    "Interface",
+    "Pose",
+    "Surface",
+    "closest_points",
+    "head_resolutions",
+    "icosphere",
+    "list_heads",
+    "load_head",
+    "scalp_point",
+    "scalp_points",
+    "sphere_head",
+]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -77,14 +77,12 @@ class HeadModel:
         Which of several meshes of the same head this is.
     provenance : mapping of str to str, optional
         Where the head comes from: ``"source"``, ``"licence"``, ``"sha256"``.
-    check : {"full", "cheap"}, optional
-        "full" also looks for crossing triangles (a few seconds for 174,000 triangles); "cheap" leaves that out, for
-        a head of which it is known. See `meshes.checks.check_head`.
 
     Raises
     ------
     ValueError
-        If a surface is open, flipped, crossing another or itself, or not nested as the conductivities say.
+        If a surface is open, flipped, crossing another or itself, or not nested as the conductivities say (see
+        `meshes.checks.check_head`; it takes less than a second for 174,000 triangles).
 
     Examples
     --------
@@ -101,9 +99,8 @@ class HeadModel:
     fiducials: Mapping[str, FloatArray] = field(default_factory=dict)
     resolution: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
-    check: InitVar[str] = "full"
 
-    def __post_init__(self, check: str) -> None:
+    def __post_init__(self) -> None:
         from meshes.checks import check_head  # here, because checks imports this module
 
         interfaces = tuple(self.interfaces)
@@ -119,7 +116,7 @@ class HeadModel:
         points = {key: arrays.vector(point, f"fiducial {key!r}") for key, point in self.fiducials.items()}
         object.__setattr__(self, "fiducials", points)
         object.__setattr__(self, "provenance", dict(self.provenance))
-        check_head(self, check=check)
+        check_head(self)
 
     def __repr__(self) -> str:
         count = sum(len(interface.surface.triangles) for interface in self.interfaces)

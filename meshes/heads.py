@@ -1,0 +1,132 @@
+"""Load the heads that ship with the package."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from importlib import resources
+
+import numpy as np
+
+from meshes import arrays
+from meshes.head import HeadModel, Interface
+from meshes.registry import HEADS, HeadFile
+from meshes.surface import Surface
+
+__all__ = ["CONDUCTIVITIES", "head_resolutions", "list_heads", "load_head"]
+
+# S/m, isotropic: the values of SimNIBS 4 for skin, bone, CSF, grey and white matter.
+CONDUCTIVITIES = {"scalp": 0.465, "skull": 0.010, "csf": 1.654, "grey": 0.275, "white": 0.126}
+
+# Surface: the tissue just inside and the one just outside; "air" is the only one that does not conduct.
+_TISSUES = {
+    "scalp": ("scalp", "air"),
+    "outer_skull": ("skull", "scalp"),
+    "inner_skull": ("csf", "skull"),
+    "cerebellum": ("grey", "csf"),
+    "pial_lh": ("grey", "csf"),
+    "white_lh": ("white", "grey"),
+    "pial_rh": ("grey", "csf"),
+    "white_rh": ("white", "grey"),
+}
+
+
+def list_heads() -> tuple[str, ...]:
+    """Return the names of the heads that ship with the package, the default one first.
+
+    Examples
+    --------
+    >>> list_heads()
+    ('pycortex', 'fsaverage')
+    """
+    return tuple(dict.fromkeys(head.name for head in HEADS))
+
+
+def head_resolutions(name: str) -> tuple[str, ...]:
+    """Return the resolutions of a head, its default one first; raise `ValueError` for an unknown name.
+
+    Examples
+    --------
+    >>> head_resolutions("pycortex")
+    ('fast', 'standard')
+    """
+    arrays.choice(name, "name", list_heads())
+    return tuple(head.resolution for head in HEADS if head.name == name)
+
+
+def load_head(
+    name: str = "pycortex",
+    *,
+    resolution: str | None = None,
+    conductivities: Mapping[str, float] | None = None,
+) -> HeadModel:
+    """Load a head that ships with the package.
+
+    Parameters
+    ----------
+    name : str, optional
+        One of `list_heads`.
+    resolution : str, optional
+        One of ``head_resolutions(name)``; by default the first: "fast" for pycortex (59,000 triangles), "standard"
+        for fsaverage (131,000).
+    conductivities : mapping of str to float, optional
+        Conductivities (S/m) to use instead of `CONDUCTIVITIES`, by tissue: "scalp", "skull", "csf", "grey", "white".
+
+    Returns
+    -------
+    HeadModel
+        Scalp, outer skull, inner skull, cerebellum, and for each hemisphere pial and white surface (mm, RAS), with
+        the cortex halfway through the grey matter (left hemisphere first) and the regions m1-hand-left and so on.
+
+    Raises
+    ------
+    ValueError
+        If the name, the resolution or a tissue is unknown, a conductivity is not positive, or the file is damaged.
+
+    Examples
+    --------
+    >>> head = load_head("pycortex")
+    >>> head.name, head.resolution, len(head.interfaces)
+    ('pycortex', 'fast', 8)
+    """
+    resolutions = head_resolutions(name)
+    wanted = resolutions[0] if resolution is None else arrays.choice(resolution, "resolution", resolutions)
+    entry = next(head for head in HEADS if (head.name, head.resolution) == (name, wanted))
+    return _read(entry, _sigmas(conductivities or {}))
+
+
+def _sigmas(changes: Mapping[str, float]) -> dict[str, float]:
+    """Return the conductivity of each tissue (S/m), air included."""
+    sigmas = dict(CONDUCTIVITIES)
+    for tissue, value in changes.items():
+        arrays.choice(tissue, "tissue in conductivities", CONDUCTIVITIES)
+        sigmas[tissue] = arrays.positive(value, f"conductivity of {tissue}")
+    return sigmas | {"air": 0.0}
+
+
+def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
+    content = (resources.files("meshes") / "data" / entry.file).read_bytes()
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != entry.sha256:
+        raise ValueError(
+            f"{entry.file} must have the SHA-256 {entry.sha256}; got {checksum}. "
+            "The file is damaged or was changed: install the package again."
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        data = {key: file[key] for key in file.files}
+    interfaces = [
+        Interface(Surface(data[f"{name}_v"], data[f"{name}_f"], str(name)), *(sigmas[side] for side in _TISSUES[name]))
+        for name in map(str, data["names"])
+    ]
+
+    def named(prefix: str) -> dict[str, np.ndarray]:
+        return {key.removeprefix(prefix): data[key] for key in data if key.startswith(prefix)}
+
+    return HeadModel(
+        name=entry.name,
+        interfaces=tuple(interfaces),
+        cortex=Surface(data["cortex_v"], data["cortex_f"], "cortex"),
+        regions=named("region_"),
+        fiducials=named("fiducial_"),
+        resolution=entry.resolution,
+        provenance={"source": entry.source, "licence": entry.licence, "file": entry.file, "sha256": entry.sha256},
+    )

@@ -1,0 +1,1 @@
+"""Programs that made the shipped heads; run them as ``python -m meshes.recipes.NAME``."""

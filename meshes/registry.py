@@ -1,0 +1,70 @@
+"""List the heads that ship with the package: file, checksum, source, licence."""
+
+from dataclasses import dataclass
+
+__all__ = ["HEADS", "HeadFile"]
+
+
+@dataclass(frozen=True)
+class HeadFile:
+    """A head file in meshes/data.
+
+    Parameters
+    ----------
+    name, resolution : str
+        How `meshes.load_head` is asked for it.
+    file : str
+        File name.
+    sha256 : str
+        Checksum of the file, hexadecimal.
+    source : str
+        Where the data come from and how the file was made.
+    licence : str
+        Licence of the data; the notices are in meshes/data/LICENCES.txt.
+    """
+
+    name: str
+    resolution: str
+    file: str
+    sha256: str
+    source: str
+    licence: str
+
+
+_PYCORTEX = (
+    "Subject S1 of the pycortex 1.2.12 source distribution (Gallant lab, UC Berkeley): FreeSurfer pial and white "
+    "surfaces, T1, painted regions; skull and scalp by samseg 0.4a0; scanner RAS. "
+)
+_PYCORTEX_LICENCE = "BSD-2-Clause (pycortex); segmented with samseg (MIT)"
+
+# The first resolution of a head is its default.
+HEADS = (
+    HeadFile(
+        name="pycortex",
+        resolution="fast",
+        file="pycortex_fast.npz",
+        sha256="7d4416de9ded92f9bd934dfc39091bdb20e4e92e9302bd6e653926bddd7ec233",
+        source=_PYCORTEX + "59,000 triangles, by meshes.recipes.fast_head and pack_head.",
+        licence=_PYCORTEX_LICENCE,
+    ),
+    HeadFile(
+        name="pycortex",
+        resolution="standard",
+        file="pycortex_standard.npz",
+        sha256="4ac37e3795541dfb783242e8a7f37ae98b8740f96df9d4ffc011d99e7a2c6439",
+        source=_PYCORTEX + "173,984 triangles; cortex and regions by meshes.recipes.pack_head.",
+        licence=_PYCORTEX_LICENCE,
+    ),
+    HeadFile(
+        name="fsaverage",
+        resolution="standard",
+        file="fsaverage_standard.npz",
+        sha256="b633f00c4b5a19bf18529ccc12466e494739bf3a7fba6cef7d21222ed2fb88e1",
+        source=(
+            "FreeSurfer's average subject as packaged in the mne 1.13 (scalp, inner skull) and nilearn 0.14 "
+            "(fsaverage5 pial, white, labels) wheels; outer skull made up between inner skull and scalp; MNI305 RAS. "
+            "130,908 triangles; cortex and regions by meshes.recipes.pack_head."
+        ),
+        licence="BSD-3-Clause packaging (mne, nilearn); FreeSurfer's own terms are named nowhere in the wheels",
+    ),
+)
