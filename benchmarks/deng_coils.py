@@ -4,8 +4,8 @@
 
 Set-up of Deng, Lisanby and Peterchev, Brain Stimul 2013;6:1-13: sphere of 85 mm, brain of 70 mm, winding 5 mm above the
 scalp. d1/2 is the half-value depth, S1/2 the half-value volume over d1/2. The set-up's sizes are not in the paper's
-abstract or tables; they are those that reproduce them best, so agreement within 5 % (figure-8) or 10 % (circular) is what
-the table can tell. A few seconds on one core.
+abstract or tables; they are those that reproduce them best, so agreement within 5 % (figure-8) or 10 % (circular) is
+what the table can tell. A few seconds on one core.
 """
 
 import time
@@ -78,7 +78,8 @@ def half_values(coil: Coil) -> metrics.HalfValues:
 def main() -> None:
     """Print both tables."""
     print(
-        f"{'no':>3} {'coil':24} {'dipoles':>7} {'error':>8} {'d1/2 cm':>9} {'published':>9} {'S1/2 cm2':>9} {'published':>9}"
+        f"{'no':>3} {'coil':24} {'dipoles':>7} {'error':>8} "
+        f"{'d1/2 cm':>9} {'published':>10} {'S1/2 cm2':>8} {'published':>10}"
     )
     for row in rows():
         found = half_values(row.coil)

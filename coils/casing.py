@@ -114,12 +114,10 @@ def _mesh_half(outline: FloatArray) -> tuple[FloatArray, IntArray]:
     fold_y = np.linspace(top, outline[0, 1], cuts + 1)[1:-1]
     boundary = np.concatenate([outline, np.column_stack([np.zeros_like(fold_y), fold_y])])
     step = _EDGE * np.sqrt(0.75)
-    x, row = np.meshgrid(
-        np.arange(step, outline[:, 0].max(), step), np.arange(-np.ceil(outline[:, 1].max() / _EDGE), 1e3)
-    )
+    rows = np.ceil(outline[:, 1].max() / _EDGE)
+    x, row = np.meshgrid(np.arange(step, outline[:, 0].max(), step), np.arange(-rows, rows + 1.0))
     y = (row + 0.5 * (np.rint(x / step) % 2)) * _EDGE
     lattice = np.column_stack([x.ravel(), y.ravel()])
-    lattice = lattice[np.abs(lattice[:, 1]) < outline[:, 1].max()]
     lattice = lattice[_inside(lattice, boundary)]
     gap = np.linalg.norm(lattice[:, None] - boundary, axis=2).min(axis=1)
     points = np.concatenate([boundary, lattice[gap > 0.6 * _EDGE]])

@@ -12,12 +12,12 @@ from meshes.arrays import FloatArray, IntArray
 
 __all__ = ["CHECK_DISTANCE", "dipole_error", "place_dipoles"]
 
-# Distance (mm) from the winding's head-side face at which the error is stated: nothing that conducts comes nearer
-# than casing and hair, and further away the error falls quickly (about e^-1 per 1.5 mm).
+# Distance (mm) from the winding's head-side face at which the error is stated: casing, hair and a little scalp. It dies
+# out quickly below: the 70 mm coil's 0.1 % is 0.4 % at 7 mm, 0.015 % at 15 mm and 0.001 % at 25 mm.
 CHECK_DISTANCE = 10.0
 
-# Spacing of the points at which the error is measured (mm), a third of the dipoles' own or less; not a divisor
-# of any common coil size, so that points and dipoles do not fall into step.
+# Spacing of the points at which the error is measured (mm): well below that of the dipoles, which is about 9 mm, and no
+# divisor of common coil sizes, so that points and dipoles do not fall into step.
 _SPACING = 3.7
 
 _MAX_RINGS = 14
@@ -62,7 +62,7 @@ def dipole_error(
     float
         Greatest length of the difference of the primary fields -dA/dt of dipoles and turns over the plane `distance`
         below the wing, divided by the greatest field of the turns on it. The turns are integrated in closed form, with
-        2 to 4 Gauss points each way over the wire's cross-section.
+        2 to 7 Gauss points each way over the wire's cross-section.
 
     Raises
     ------

@@ -46,7 +46,8 @@ def figure_of_eight(
     wing_angle : float, optional
         Angle between the two wings on the head's side (degrees): 180 for a flat coil, 100 for a double cone. The wings
         are turned about the y axis so that their outer edges come towards the head and the junction is the point
-        furthest from it.
+        furthest from it. The wings' casings are solid plates: where a real double cone lets the head reach into the
+        openings of its windings, this one stays 20 mm further out.
     wing_distance : float, optional
         Distance between the centres of the two wings, along the wings (mm), so that the inner edges touch at
         the outer diameter, which is the default and the least.

@@ -86,15 +86,20 @@ def test_turn_potential_is_smooth_where_the_series_takes_over_and_zero_on_the_ax
     np.testing.assert_allclose(found[1:], np.pi * 900.0 * rho[1:] / 1000.0**1.5, rtol=1e-7)
 
 
-def test_wing_potential_with_more_filaments_and_corners_is_the_same() -> None:
+@pytest.mark.parametrize(
+    "size",
+    [MAGSTIM_70, MAGSTIM_70 | dict(turns=4, wire_height=11.0), MAGSTIM_70 | dict(turns=1, wire_width=15.5)],
+    ids=["1.75 x 6", "1.75 x 11", "15.5 x 6"],
+)
+def test_wing_potential_with_more_filaments_and_corners_is_the_same(size: dict) -> None:
     """The Gauss points of the cross-section and the polygons of `wires` are good to 1e-6 at 10 mm, as they claim."""
-    winding = Winding(**MAGSTIM_70)
+    winding = Winding(**size)
     wing = Wing(winding, IN_PLACE, 1)
     angle = np.linspace(0.0, 2.0 * np.pi, 40)
     rho = np.linspace(5.0, 60.0, 40)
     points = np.column_stack([rho * np.cos(angle), rho * np.sin(angle), np.full(40, 10.0)])
     exact = np.zeros(40)
-    for radius, z, share in zip(*winding.filaments(5, 8), strict=True):
+    for radius, z, share in zip(*winding.filaments(10, 10), strict=True):
         exact += share * turn_potential(rho, points[:, 2] - z, radius)
     by_gauss = wing.potential(points)
     by_wires = sum(w.turns * free_space_field_of_loop(points, w.path, didt=UNIT_DIDT) for w in wing.wires())
