@@ -9,7 +9,7 @@ from meshes.arrays import FloatArray
 from meshes.checks import crossing_pairs
 from meshes.surface import Surface
 
-__all__ = ["mid_surface"]
+__all__ = ["mid_surface", "neighbour_mean"]
 
 # A cortex is at most about 5 mm thick; a longer way to the white surface crosses a sulcus (mm).
 LONGEST_WAY = 8.0
@@ -51,7 +51,7 @@ def mid_surface(pial: Surface, white: Surface, *, name: str = "cortex") -> Surfa
         ways = 0.5 * (white.vertices - pial.vertices)
     else:
         ways = _half_ways(pial, white)
-    mean = _mean_of_neighbours(pial)
+    mean = neighbour_mean(pial)
     known = np.isfinite(ways[:, 0])
     ways = np.where(known[:, None], ways, 0.0)
     for _ in range(50):  # fill the gaps from their rims inwards
@@ -104,13 +104,14 @@ def _centred(pial: Surface, white: Surface, ways: FloatArray) -> FloatArray:
     return ways
 
 
-def _mean_of_neighbours(surface: Surface) -> csr_array:
+def neighbour_mean(surface: Surface) -> csr_array:
     """Return the matrix that takes values at vertices to the mean over each vertex's neighbours."""
     triangles = surface.triangles.astype(np.int64)
     start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     count = len(surface.vertices)
     graph = csr_array(coo_array((np.ones(len(start)), (start, end)), shape=(count, count)))
-    return csr_array(graph.multiply(1.0 / np.maximum(graph.sum(axis=1), 1.0)[:, None]))
+    degree = np.maximum(graph.sum(axis=1), 1.0)
+    return csr_array(graph.multiply(1.0 / degree[:, None]))
 
 
 def _mended(pial: Surface, white: Surface, ways: FloatArray, mean: csr_array, name: str) -> Surface:

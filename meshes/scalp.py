@@ -122,7 +122,7 @@ def scalp_point(head: HeadModel, point: npt.ArrayLike, *, radius: float = 15.0) 
     >>> import meshes
     >>> head = meshes.sphere_head([90], [0.33], subdivisions=3)
     >>> position, normal = scalp_point(head, (0, 0, 70))
-    >>> bool(normal[2] > 0.9999)
+    >>> bool(normal[2] > 0.999)
     True
     """
     closest, normals = scalp_points(head, arrays.vector(point, "point")[None], radius=radius)

@@ -9,6 +9,7 @@ from scipy.sparse import coo_array, csr_array
 
 from meshes.arrays import FloatArray
 from meshes.checks import crossing_pairs
+from meshes.midsurface import neighbour_mean
 from meshes.surface import Surface
 
 __all__ = ["Clearance", "keep_clear", "relax_crossings"]
@@ -183,16 +184,6 @@ def _barycentric(points: FloatArray, corners: FloatArray) -> FloatArray:
     beta, gamma = (bb * ap - ab * bp) / scale, (aa * bp - ab * ap) / scale
     weights: FloatArray = np.clip(np.stack([1.0 - beta - gamma, beta, gamma], axis=1), 0.0, 1.0)
     return weights
-
-
-def neighbour_mean(surface: Surface) -> csr_array:
-    """Return the matrix that takes values at vertices to the mean over each vertex's neighbours."""
-    triangles = surface.triangles.astype(np.int64)
-    start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
-    count = len(surface.vertices)
-    graph = csr_array(coo_array((np.ones(len(start)), (start, end)), shape=(count, count)))
-    degree = np.maximum(graph.sum(axis=1), 1.0)
-    return csr_array(graph.multiply(1.0 / degree[:, None]))
 
 
 def relax_crossings(surface: Surface, *, steps: int = 40) -> Surface:

@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface, crossing_pairs
-from meshes.recipes.clearances import Clearance, keep_clear, neighbour_mean, relax_crossings, signed_depth
+from meshes.midsurface import neighbour_mean
+from meshes.recipes.clearances import Clearance, keep_clear, relax_crossings, signed_depth
 from meshes.surface import Surface
 
 TRIANGLES = {
@@ -36,7 +37,7 @@ TRIANGLES = {
     "pial_rh": 10000,
     "white_rh": 10000,
 }
-# Distances (mm) as the standard head has nearly everywhere (its first percentiles, rounded): see data/README.
+# Distances (mm) that the standard head has nearly everywhere: about the first percentiles between its surfaces.
 DEMANDS = (
     Clearance("pial_lh", "pial_rh", inside=False, distance=0.5),
     Clearance("pial_rh", "pial_lh", inside=False, distance=0.5),
