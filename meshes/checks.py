@@ -85,13 +85,10 @@ def _check_edges(surface: Surface, name: str) -> None:
 
 def _check_outward(surface: Surface, name: str) -> None:
     """Raise unless each outer piece encloses a positive volume, and each hollow in one a negative volume."""
-    edges = np.concatenate([surface.triangles[:, :2], surface.triangles[:, 1:]])
-    size = len(surface.vertices)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
-    count, label = connected_components(graph, directed=False)
+    label = _labels(surface)
     used = np.unique(label[surface.triangles[:, 0]])
-    if len(used) < count:
-        spare = ~np.isin(label, used)
+    spare = ~np.isin(label, used)
+    if spare.any():
         raise ValueError(
             f"{name} must use each of its vertices; got {int(spare.sum())} in no triangle, first at "
             f"{_place(surface.vertices[spare][0])}. Drop them."
@@ -108,6 +105,14 @@ def _check_outward(surface: Surface, name: str) -> None:
                 f"{len(piece.triangles)} triangles turned the wrong way at {_place(point[0])} (volume "
                 f"{piece.volume:.6g} mm3). Swap two columns of its triangles."
             )
+
+
+def _labels(surface: Surface) -> npt.NDArray[np.int32]:
+    """Return the number of the connected piece that each vertex belongs to."""
+    edges = np.concatenate([surface.triangles[:, :2], surface.triangles[:, 1:]])
+    size = len(surface.vertices)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int32)
 
 
 def winding_numbers(points: npt.ArrayLike, surface: Surface) -> FloatArray:
@@ -242,31 +247,39 @@ def check_head(head: HeadModel) -> None:
 def _check_nesting(interfaces: tuple[Interface, ...]) -> None:
     """Raise unless all lie inside the first, and each conductivity outside one is that inside its parent.
 
-    One vertex decides where a surface lies, because surfaces that do not cross lie wholly inside or outside.
+    One vertex of each connected piece decides where it lies, because pieces that do not cross lie wholly inside or
+    outside.
     """
-    first = np.stack([interface.surface.vertices[0] for interface in interfaces])
-    inside = np.stack([winding_numbers(first, interface.surface) > 0.5 for interface in interfaces])
+    scalp = interfaces[0]
     for i, interface in enumerate(interfaces):
-        around = [j for j in range(len(interfaces)) if j != i and inside[j, i]]
-        if i == 0 and around:
-            raise ValueError(
-                f"interfaces must begin with the scalp; got {interface.name} first, which lies inside "
-                f"{interfaces[around[0]].name}."
-            )
-        if i > 0 and not around:
-            raise ValueError(
-                f"{interface.name} must lie inside {interfaces[0].name}, the first surface; got its vertex at "
-                f"{_place(first[i])} outside. Check units (mm) and the order of the surfaces."
-            )
-        if i == 0:
-            continue
-        parent = interfaces[min(around, key=lambda j: interfaces[j].surface.volume)]
-        if not np.isclose(interface.sigma_outside, parent.sigma_inside, rtol=1e-9, atol=0.0):
-            raise ValueError(
-                f"{interface.name} must be nested as its conductivities say; got sigma_outside = "
-                f"{interface.sigma_outside:g} S/m, but it lies directly inside {parent.name}, whose sigma_inside is "
-                f"{parent.sigma_inside:g} S/m. Exchange the surfaces, or set the two to the same value."
-            )
+        # The first vertex of each piece of the surface.
+        points = interface.surface.vertices[np.unique(_labels(interface.surface), return_index=True)[1]]
+        others = [other for other in interfaces if other is not interface]
+        inside = [winding_numbers(points, other.surface) > 0.5 for other in others]
+        for k, point in enumerate(points):
+            around = [other for other, within in zip(others, inside, strict=True) if within[k]]
+            if i == 0 and around:
+                raise ValueError(
+                    f"interfaces must begin with the scalp; got {interface.name} first, which lies inside "
+                    f"{around[0].name}."
+                )
+            if i > 0 and not around:
+                raise ValueError(
+                    f"{interface.name} must lie inside {scalp.name}, the first surface; got its vertex at "
+                    f"{_place(point)} outside. Check units (mm) and the order of the surfaces."
+                )
+            if i > 0:
+                _check_parent(interface, min(around, key=lambda other: other.surface.volume))
+
+
+def _check_parent(interface: Interface, parent: Interface) -> None:
+    """Raise unless the tissue just outside a surface is the one just inside the surface around it."""
+    if not np.isclose(interface.sigma_outside, parent.sigma_inside, rtol=1e-9, atol=0.0):
+        raise ValueError(
+            f"{interface.name} must be nested as its conductivities say; got sigma_outside = "
+            f"{interface.sigma_outside:g} S/m, but it lies directly inside {parent.name}, whose sigma_inside is "
+            f"{parent.sigma_inside:g} S/m. Exchange the surfaces, or set the two to the same value."
+        )
 
 
 def _check_cortex(head: HeadModel) -> None:

@@ -153,9 +153,7 @@ def _square(value: npt.ArrayLike) -> FloatArray:
 def _check_rigid(matrix: FloatArray) -> None:
     """Raise `ValueError` unless `matrix` turns and shifts only, to within `TOLERANCE`."""
     if np.abs(matrix[3] - (0.0, 0.0, 0.0, 1.0)).max() > 1e-9:
-        raise ValueError(
-            f"matrix must have the last row (0, 0, 0, 1); got {matrix[3].tolist()}. Is it transposed?"
-        )
+        raise ValueError(f"matrix must have the last row (0, 0, 0, 1); got {matrix[3].tolist()}. Is it transposed?")
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
     if np.abs(lengths - 1.0).max() > TOLERANCE:
         listed = ", ".join(f"{length:.6g}" for length in lengths)

@@ -51,9 +51,7 @@ class Surface:
         label = self.name or "surface"
         vertices = arrays.vectors(self.vertices, f"vertices of {label}")
         object.__setattr__(self, "vertices", vertices)
-        object.__setattr__(
-            self, "triangles", arrays.triangles(self.triangles, f"triangles of {label}", len(vertices))
-        )
+        object.__setattr__(self, "triangles", arrays.triangles(self.triangles, f"triangles of {label}", len(vertices)))
 
     def __repr__(self) -> str:
         return f"Surface({self.name!r}, {len(self.vertices)} vertices, {len(self.triangles)} triangles)"

@@ -8,6 +8,7 @@ from meshes.checks import check_crossings, check_surface, crossing_pairs
 from meshes.midsurface import mid_surface
 from meshes.recipes.clearances import Clearance, keep_clear, relax_crossings, signed_depth
 from meshes.recipes.fast_head import aspects, decimate, relax_thin
+from meshes.recipes.pack_head import carried_over, join
 
 
 def folded(unit, radius):
@@ -114,3 +115,19 @@ def test_relax_crossings_unfolds_a_crossing():
     crossed = meshes.Surface(vertices, sphere.triangles)
     assert len(crossing_pairs([crossed])[0])
     assert not len(crossing_pairs([relax_crossings(crossed)])[0])
+
+
+def test_regions_are_carried_over_within_their_hemisphere():
+    def brain(n):
+        # Two balls 0.2 mm apart: the nearest vertex is often in the other one.
+        return join([meshes.icosphere(n, radius=10.0, centre=(x, 0, 0)) for x in (-10.1, 10.1)], "cortex")
+
+    standard, fast = brain(4), brain(3)
+    half = len(standard.vertices) // 2
+    near_middle = np.flatnonzero(abs(standard.vertices[:, 0]) < 2.0)
+    regions = {"left": near_middle[near_middle < half], "right": near_middle[near_middle >= half]}
+    carried = carried_over(regions, standard, fast)
+    for name, sign in (("left", -1), ("right", 1)):
+        # The coarse icosphere's vertices are among the fine one's, so the region must be exactly the same rule.
+        expected = np.flatnonzero((abs(fast.vertices[:, 0]) < 2.0) & (sign * fast.vertices[:, 0] > 0))
+        assert np.array_equal(carried[name], expected)

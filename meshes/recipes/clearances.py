@@ -88,9 +88,7 @@ def sample_weights(surface: Surface) -> csr_array:
     columns = [np.arange(count), edges.ravel(), triangles.ravel()]
     weights = [np.ones(count), np.full(edges.size, 0.5), np.full(triangles.size, 1.0 / 3.0)]
     shape = (count + len(edges) + len(triangles), count)
-    return csr_array(
-        coo_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
-    )
+    return csr_array(coo_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape))
 
 
 def keep_clear(
