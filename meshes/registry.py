@@ -43,7 +43,7 @@ HEADS = (
         name="pycortex",
         resolution="fast",
         file="pycortex_fast.npz",
-        sha256="7d4416de9ded92f9bd934dfc39091bdb20e4e92e9302bd6e653926bddd7ec233",
+        sha256="d844688374915d6f77d5488e3442e4f9aefa79acbf0740f44fa4c0d0558a7743",
         source=_PYCORTEX + "59,000 triangles, by meshes.recipes.fast_head and pack_head.",
         licence=_PYCORTEX_LICENCE,
     ),

@@ -117,8 +117,8 @@ def test_regions_are_in_place(heads, key):
 def test_fast_head_is_true_to_the_standard_one(heads):
     fast, standard = heads["pycortex", "fast"], heads["pycortex", "standard"]
     for own, other in zip(fast.interfaces, standard.interfaces, strict=True):
-        # Measured at the making: inner skull +0.8 % (pushed out to keep 1.2 mm of CSF everywhere), others below 0.4 %.
-        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.01)
+        # Measured at the making: cerebellum -0.24 %, pial -0.3 %, inner skull +0.4 % (room for the CSF everywhere).
+        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.005)
         # Mean distance of pial 0.22 mm, largest 3.2 mm (a thin fold lost): data/README's faults apply to both.
         distance = meshes.closest_points(own.surface, other.surface.vertices)[2]
         assert distance.mean() < 0.3
@@ -129,8 +129,8 @@ def test_fast_head_is_true_to_the_standard_one(heads):
 
 def test_fast_head_keeps_its_clearances(heads):
     head = heads["pycortex", "fast"]
-    gaps = {("pial_lh", "white_lh"): 0.5, ("pial_rh", "white_rh"): 0.5, ("inner_skull", "pial_lh"): 1.2,
-            ("inner_skull", "pial_rh"): 1.2, ("outer_skull", "inner_skull"): 2.3, ("scalp", "outer_skull"): 2.5,
+    gaps = {("pial_lh", "white_lh"): 0.5, ("pial_rh", "white_rh"): 0.5, ("inner_skull", "pial_lh"): 1.0,
+            ("inner_skull", "pial_rh"): 1.0, ("outer_skull", "inner_skull"): 2.3, ("scalp", "outer_skull"): 2.5,
             ("pial_lh", "pial_rh"): 0.5, ("cerebellum", "pial_lh"): 0.5}  # fmt: skip
     for (one, other), gap in gaps.items():
         for a, b in ((one, other), (other, one)):

@@ -37,7 +37,8 @@ TRIANGLES = {
     "pial_rh": 10000,
     "white_rh": 10000,
 }
-# Distances (mm) that the standard head has nearly everywhere: about the first percentiles between its surfaces.
+# Distances (mm) that the standard head has nearly everywhere: about the first percentiles, at the same sample points,
+# between its surfaces. More (CSF 1.2 mm) would widen the CSF by 4 % and thin the skull by 2 %.
 DEMANDS = (
     Clearance("pial_lh", "pial_rh", inside=False, distance=0.5),
     Clearance("pial_rh", "pial_lh", inside=False, distance=0.5),
@@ -45,9 +46,9 @@ DEMANDS = (
     Clearance("white_rh", "pial_rh", inside=True, distance=0.5),
     Clearance("cerebellum", "pial_lh", inside=False, distance=0.5),
     Clearance("cerebellum", "pial_rh", inside=False, distance=0.5),
-    Clearance("inner_skull", "pial_lh", inside=False, distance=1.2, around=True),
-    Clearance("inner_skull", "pial_rh", inside=False, distance=1.2, around=True),
-    Clearance("inner_skull", "cerebellum", inside=False, distance=1.2, around=True),
+    Clearance("inner_skull", "pial_lh", inside=False, distance=1.0, around=True),
+    Clearance("inner_skull", "pial_rh", inside=False, distance=1.0, around=True),
+    Clearance("inner_skull", "cerebellum", inside=False, distance=1.0, around=True),
     Clearance("outer_skull", "inner_skull", inside=False, distance=2.3, around=True),
     Clearance("scalp", "outer_skull", inside=False, distance=2.5, around=True),
 )
