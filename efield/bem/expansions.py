@@ -121,14 +121,15 @@ def child_to_parent(degree: int) -> F32:
 
     Returns
     -------
-    ndarray, shape (8, width, width)
-        Octant bit d is set where the child lies on the upper side along axis d. A row of coefficients is
+    ndarray, shape (9, width, width)
+        The last is the identity, for a child with the box of its parent. Octant bit d is set where the child lies on the upper side along axis d. A row of coefficients is
         multiplied from the left, ``child @ matrix.T``; ``parent @ matrix`` moves local coefficients down.
     """
     n, m = _orders(degree)
     width = len(n)
     schmidt, unitary = _schmidt(degree), _real_from_complex(degree)
-    out = np.zeros((8, padded_width(degree), padded_width(degree)), dtype=np.float32)
+    out = np.zeros((9, padded_width(degree), padded_width(degree)), dtype=np.float32)
+    out[8] = np.eye(padded_width(degree))
     for octant in range(8):
         shift = np.array([0.5 if octant >> axis & 1 else -0.5 for axis in range(3)])
         harmonics = regular(shift[None], degree)[0]

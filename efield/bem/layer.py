@@ -199,7 +199,7 @@ class ChargeLayer:
         tree = self.tree
         out = np.empty((len(tree.level), len(q), self._width), dtype=np.float32)
         translations.leaves_to_cells(out, rows, tree.leaves, tree.start, tree.end, q)
-        for cells in reversed(tree.levels):
+        for cells in reversed(tree.generations):
             parents = cells[tree.children[cells] > 0]
             if len(parents):
                 translations.children_to_parents(
@@ -215,7 +215,7 @@ class ChargeLayer:
         return self._descend(target, local)
 
     def _descend(self, target: Octree, local: F32) -> F32:
-        for cells in target.levels[1:]:
+        for cells in target.generations[1:]:
             translations.parents_to_children(local, cells, target.parent, target.octant, self._down)
         return local
 

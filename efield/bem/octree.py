@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,12 @@ I64 = NDArray[np.int64]
 
 MAX_LEVEL = 16
 """A cell at this level is 1/65536 of the root's edge: points that still share one are kept together."""
+
+FITTING = 3.0
+"""An object may enter a cell whose edge is at least this many of its radii."""
+
+STAYS = 8
+"""The "octant" of a leaf that holds what was too large for the children, with the box of its parent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +47,12 @@ class Octree:
     order : ndarray, shape (n_points,)
         Point numbers in tree order.
     level, start, end, parent, child, children, octant : ndarray, shape (n_cells,)
-        Level, run of points, parent (-1 for a root), first child, number of children, octant in the parent.
+        Level, run of points, parent (-1 for a root), first child, number of children, octant in the parent (or
+        `STAYS`).
     index : ndarray, shape (n_cells, 3)
         Position of the cell in units of its own edge from the lattice's corner; may be negative.
-    n_roots : int
-        Number of cells of level 0, which come first.
+    generations : tuple of ndarray
+        Cells by round of splitting: parents always in an earlier one.
     lattice : Lattice
         The grid.
     """
@@ -58,7 +66,7 @@ class Octree:
     child: I32
     children: I32
     octant: I32
-    n_roots: int
+    generations: tuple[I32, ...]
     lattice: Lattice
 
     @classmethod
@@ -74,63 +82,70 @@ class Octree:
         leaf_size : int
             A cell with more points is split.
         radii : ndarray, shape (n_points,), optional
-            Extent of the object at each point (mm): a cell is not split into children with an edge below three
-            times the largest extent, because expansions assume that objects stay about inside their cell.
+            Extent of the object at each point (mm). Expansions assume that objects stay about inside their cell, so
+            when a cell is split, the objects too large for a child (`FITTING` radii wider than its edge) stay behind
+            in a leaf of their own with the box of the parent.
         """
         units = np.floor((points - lattice.corner) * (2**MAX_LEVEL / lattice.edge)).astype(np.int64)
-        base = (units.min(axis=0) >> MAX_LEVEL) << MAX_LEVEL
-        code = _morton(units - base)
-        order = np.argsort(code, kind="stable")
-        code = code[order]
-        extent = np.zeros(len(points)) if radii is None else radii[order]
+        deepest = np.full(len(points), MAX_LEVEL)
+        if radii is not None:
+            deepest = np.floor(np.log2(lattice.edge / (FITTING * np.maximum(radii, 1e-12)))).astype(np.int64)
+            deepest = np.clip(deepest, 0, MAX_LEVEL)
+        key, roots = _keys(units, deepest)
+        order = np.lexsort((key, roots))
+        key, roots = key[order], roots[order]
 
-        starts, ends = _runs(code >> (3 * MAX_LEVEL), 0, len(code))
+        starts, ends = _runs(roots, 0, len(roots))
         n_roots = len(starts)
-        level = [np.zeros(n_roots, dtype=np.int64)]
-        start, end = [starts], [ends]
-        parent, octant = [np.full(n_roots, -1)], [np.zeros(n_roots, dtype=np.int64)]
-        child, children = [], []
-        first, here = 0, np.arange(n_roots)
+        generation = _Generation(starts, ends, np.zeros(n_roots, dtype=np.int64), np.full(n_roots, -1), starts * 0)
+        done: list[_Generation] = []
+        child: list[I64] = []
+        children: list[I64] = []
+        first = 0
         for depth in range(MAX_LEVEL + 1):
-            s, e = start[-1], end[-1]
-            split = (e - s > leaf_size) & (depth < MAX_LEVEL)
-            edge = lattice.edge / 2.0 ** (depth + 1)
-            split &= edge >= 3.0 * np.maximum.reduceat(extent, s) if len(s) else split
-            child.append(np.full(len(s), -1))
-            children.append(np.zeros(len(s), dtype=np.int64))
-            if not split.any():
+            count = len(generation.start)
+            child.append(np.full(count, -1))
+            children.append(np.zeros(count, dtype=np.int64))
+            done.append(generation)
+            if depth == MAX_LEVEL:
                 break
-            shift = 3 * (MAX_LEVEL - depth - 1)
-            pieces = [_runs(code >> shift, s[c], e[c]) for c in np.flatnonzero(split)]
-            counts = np.array([len(p[0]) for p in pieces])
-            next_first = first + len(s)
+            scale = 9 ** (MAX_LEVEL - depth - 1)
+            # Digit 0 of the last object: nothing in the cell fits into a child, or the cell is itself a remainder.
+            divisible = (key[generation.end - 1] // scale) % 9 > 0
+            split = np.flatnonzero((generation.end - generation.start > leaf_size) & divisible)
+            if not len(split):
+                break
+            pieces = [_runs(key // scale, generation.start[c], generation.end[c]) for c in split]
+            counts = np.array([len(piece[0]) for piece in pieces])
             children[-1][split] = counts
-            child[-1][split] = next_first + np.concatenate([[0], np.cumsum(counts)[:-1]])
-            new_start = np.concatenate([p[0] for p in pieces])
-            start.append(new_start)
-            end.append(np.concatenate([p[1] for p in pieces]))
-            parent.append(np.repeat(here[split], counts))
-            octant.append((code[new_start] >> shift) & 7)
-            level.append(np.full(len(new_start), depth + 1))
-            first, here = next_first, next_first + np.arange(len(new_start))
-
-        all_level = np.concatenate(level)
-        all_start = np.concatenate(start)
-        index = units[order][all_start] >> (MAX_LEVEL - all_level)[:, None]
-        small = {
-            name: np.concatenate(parts).astype(np.int32)
-            for name, parts in (
-                ("end", end), ("parent", parent), ("child", child), ("children", children), ("octant", octant)
+            child[-1][split] = first + count + np.concatenate([[0], np.cumsum(counts)[:-1]])
+            start = np.concatenate([piece[0] for piece in pieces])
+            digit = (key[start] // scale) % 9
+            generation = _Generation(
+                start=start,
+                end=np.concatenate([piece[1] for piece in pieces]),
+                level=np.where(digit > 0, depth + 1, depth),
+                parent=np.repeat(first + split, counts),
+                octant=np.where(digit > 0, digit - 1, STAYS),
             )
-        }
+            first += count
+        level = np.concatenate([g.level for g in done])
+        start = np.concatenate([g.start for g in done])
         return cls(
             order=order,
-            level=all_level.astype(np.int32),
-            index=np.ascontiguousarray(index),
-            start=all_start.astype(np.int32),
-            n_roots=n_roots,
+            level=level.astype(np.int32),
+            index=np.ascontiguousarray(units[order][start] >> (MAX_LEVEL - level)[:, None]),
+            start=start.astype(np.int32),
+            end=np.concatenate([g.end for g in done]).astype(np.int32),
+            parent=np.concatenate([g.parent for g in done]).astype(np.int32),
+            child=np.concatenate(child).astype(np.int32),
+            children=np.concatenate(children).astype(np.int32),
+            octant=np.concatenate([g.octant for g in done]).astype(np.int32),
+            generations=tuple(
+                np.arange(a, a + len(g.start), dtype=np.int32)
+                for a, g in zip(np.cumsum([0] + [len(g.start) for g in done]), done, strict=False)
+            ),
             lattice=lattice,
-            **small,
         )
 
     @cached_property
@@ -158,10 +173,20 @@ class Octree:
         out[:] = np.repeat(self.leaves[by_start], sizes[by_start])
         return out
 
-    @cached_property
-    def levels(self) -> list[I32]:
-        """Cells of each level."""
-        return [np.flatnonzero(self.level == n).astype(np.int32) for n in range(int(self.level.max()) + 1)]
+    @property
+    def n_roots(self) -> int:
+        """Number of cells without a parent, which come first."""
+        return len(self.generations[0])
+
+
+class _Generation(NamedTuple):
+    """Cells made by one round of splitting."""
+
+    start: I64
+    end: I64
+    level: I64
+    parent: I64
+    octant: I64
 
 
 def _runs(keys: I64, start: int, end: int) -> tuple[I64, I64]:
@@ -171,18 +196,17 @@ def _runs(keys: I64, start: int, end: int) -> tuple[I64, I64]:
     return np.concatenate([[start], cuts]), np.concatenate([cuts, [end]])
 
 
-def _morton(units: I64) -> I64:
-    """Interleave the bits of three non-negative integers below 2**21."""
-    code = np.zeros(len(units), dtype=np.int64)
-    for axis in range(3):
-        bits = units[:, axis].copy()
-        for mask_shift, mask in (
-            (32, 0x1F00000000FFFF),
-            (16, 0x1F0000FF0000FF),
-            (8, 0x100F00F00F00F00F),
-            (4, 0x10C30C30C30C30C3),
-            (2, 0x1249249249249249),
-        ):
-            bits = (bits | (bits << mask_shift)) & mask
-        code |= bits << axis
-    return code
+def _keys(units: I64, deepest: I64) -> tuple[I64, I64]:
+    """Return, for each object, a key whose digits to base 9 are its octant plus one at each level, and its root.
+
+    From the level on at which an object is too large for a child the digits are 0, so that it sorts first.
+    """
+    key = np.zeros(len(units), dtype=np.int64)
+    for level in range(1, MAX_LEVEL + 1):
+        bits = (units >> (MAX_LEVEL - level)) & 1
+        digit = 1 + bits[:, 0] + 2 * bits[:, 1] + 4 * bits[:, 2]
+        key = 9 * key + np.where(level <= deepest, digit, 0)
+    cube = units >> MAX_LEVEL
+    cube -= cube.min(axis=0)
+    size = cube.max(axis=0) + 1
+    return key, (cube[:, 0] * size[1] + cube[:, 1]) * size[2] + cube[:, 2]

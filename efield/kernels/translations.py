@@ -83,11 +83,11 @@ def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32
     coefficients : ndarray, shape (n_cells, n_rhs, width)
         Changed in place.
     cells : ndarray
-        Parents of one level.
+        Parents of one generation.
     child, children, octant : ndarray, shape (n_cells,)
         First child, number of children, and which octant of its parent a cell is.
-    shift : ndarray, shape (8, width, width)
-        Translation from each octant, transposed for products from the left.
+    shift : ndarray, shape (9, width, width)
+        Translation from each octant (the last: none), transposed for products from the left.
     """
     for number in prange(cells.shape[0]):
         cell = cells[number]

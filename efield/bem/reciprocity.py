@@ -1,0 +1,108 @@
+r"""Reciprocity: one transposed solve gives a functional of the field for every coil and every pose.
+
+Notes
+-----
+For :math:`L(E) = \sum_p w_p\, d \cdot E(p)` the charges can be eliminated by the transposed system, and L becomes a
+functional of the primary field alone, :math:`L = \sum_s J_s \cdot E_p(x_s)`, with current elements J at the points
+p and, along the normals, on the triangles. For a coil of magnetic dipoles m at x,
+
+.. math:: L = -\frac{dI}{dt} \sum m \cdot H(x), \qquad
+   H(x) = \frac{\mu_0}{4\pi} \sum_s \frac{J_s \times (x - x_s)}{|x - x_s|^3}.
+
+See L. Heller and D. B. van Hulsteyn, Biophys. J. 63:129-138 (1992); L. J. Gomez, M. Dannhauer and A. V. Peterchev,
+NeuroImage 228:117696 (2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coils import Coil
+from efield.bem.krylov import KrylovResult
+from efield.bem.solver import BemSolver
+from efield.kernels.functionals import mean_field_of_triangles
+from efield.primary import POTENTIAL_FACTOR
+from meshes import Pose
+
+F64 = NDArray[np.float64]
+
+
+class ReciprocalField:
+    """The reciprocal field H of one or several functionals of the field in a head.
+
+    Parameters
+    ----------
+    solver : BemSolver
+        The head's solver.
+    points : ndarray, shape (n_points, 3)
+        Where the field is averaged (mm), inside the head.
+    weights : ndarray, shape (n_points,)
+        Weights of the average.
+    directions : ndarray, shape (n_functionals, 3)
+        Functional m is the component of the average along directions[m].
+    progress : callable, optional
+        Called with (iteration, limit) of the transposed solves.
+
+    Attributes
+    ----------
+    result : KrylovResult
+        The transposed solves.
+    """
+
+    def __init__(
+        self,
+        solver: BemSolver,
+        points: F64,
+        weights: F64,
+        directions: F64,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        operator = solver.operator
+        surface = operator.surface
+        self._layer = operator.layer
+        self._points = np.ascontiguousarray(points)
+        self._currents = weights[:, None, None] * directions[None]
+        per_axis = np.empty((len(operator.part), 3))
+        mean_field_of_triangles(per_axis, self._points, weights, surface.corners, surface.normals)
+        self.result: KrylovResult = operator.solve_transposed(
+            per_axis @ directions.T, tolerance=solver.tolerance, progress=progress
+        )
+        weight = operator.without_net_flux_transposed(operator.contrast[:, None] * self.result.solution)
+        # Current density along the normal of each triangle, shape (n_triangles, n_functionals, 3).
+        self._density = (weight / operator.areas[:, None])[:, :, None] * surface.normals[:, None, :]
+
+    def at(self, points: F64) -> F64:
+        """Return H at points outside the head.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n, 3)
+            Points (mm).
+
+        Returns
+        -------
+        ndarray, shape (n, n_functionals, 3)
+            Such that a dipole m (A m^2 per ampere) contributes -dI/dt m . H to the functional, in V/m.
+        """
+        n, count, _ = self._density.shape
+        field = self._layer.field(points, self._density.reshape(n, 3 * count)).reshape(len(points), 3, count, 3)
+        field *= 4.0 * np.pi
+        out = np.empty((len(points), count, 3))
+        for axis in range(3):
+            b, c = (axis + 1) % 3, (axis + 2) % 3
+            out[:, :, axis] = field[:, c, :, b] - field[:, b, :, c]
+        for point, current in zip(self._points, self._currents, strict=True):
+            offset = points - point
+            offset = offset / np.linalg.norm(offset, axis=1)[:, None] ** 3
+            out += np.cross(current[None], offset[:, None, :])
+        return out * POTENTIAL_FACTOR
+
+    def functional(self, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:
+        """Return the functionals for one pose without any table (V/m), shape (n_functionals,)."""
+        moments = pose.apply_vectors(coil.moments)
+        total: F64 = -didt * np.einsum("sd,sfd->f", moments, self.at(pose.apply(coil.positions)))
+        return total

@@ -1,0 +1,212 @@
+"""Solve for the field of a coil in a head: cost that depends on the head alone is paid once."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Callable
+from functools import cached_property
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from coils import Coil
+from efield.bem import quadrature
+from efield.bem.krylov import KrylovResult
+from efield.bem.operator import BemOperator
+from efield.fields import EField, ErrorEstimate
+from efield.primary import primary_field
+from meshes import HeadModel, Pose, arrays
+from meshes.checks import winding_numbers
+
+F64 = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+
+_SAMPLES = 2000
+"""Triangles at which the interface condition is checked between the collocation points."""
+
+
+class BemSolver:
+    """Boundary-element solver of a head.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    tolerance : float, optional
+        Relative residual at which the linear solver stops.
+    accuracy : float, optional
+        Relative accuracy of the far part of a matrix product.
+
+    Examples
+    --------
+    >>> import coils, meshes
+    >>> head = meshes.sphere_head(radii=[90, 80], conductivities=[0.33, 1.0], subdivisions=2)
+    >>> pose = meshes.Pose([[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 95], [0, 0, 0, 1]])
+    >>> field = BemSolver(head).solve(coils.load_coil("magstim-70mm"), pose)
+    >>> field.error_estimate.residual < 1e-6
+    True
+    """
+
+    def __init__(self, head: HeadModel, *, tolerance: float = 1e-6, accuracy: float = 1e-4) -> None:
+        if not isinstance(head, HeadModel):
+            raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
+        self.head = head
+        self.tolerance = arrays.positive(tolerance, "tolerance")
+        self.accuracy = arrays.positive(accuracy, "accuracy")
+        self.operator = BemOperator(head, tolerance=self.accuracy)
+
+    def __repr__(self) -> str:
+        return f"BemSolver({self.head.name!r}, {len(self.operator.part)} triangles)"
+
+    @cached_property
+    def quadrature_points(self) -> F64:
+        """Points at which the primary field is averaged over each triangle (mm), shape (n, 7, 3)."""
+        return quadrature.points_on(self.operator.surface.corners, quadrature.SEVEN_POINTS)
+
+    def normal_primary(self, coil: Coil, pose: Pose, didt: float) -> F64:
+        """Return the mean normal primary field on each triangle (V/m), shape (n,)."""
+        points = self.quadrature_points
+        field = primary_field(points.reshape(-1, 3), coil, pose, didt=didt).reshape(points.shape)
+        normal: F64 = np.einsum("nqd,nd,q->n", field, self.operator.surface.normals, quadrature.SEVEN_WEIGHTS)
+        return normal
+
+    def solve(
+        self,
+        coil: Coil,
+        pose: Pose,
+        *,
+        didt: float = 1e6,
+        points: ArrayLike | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> EField:
+        """Return the electric field of a coil.
+
+        Parameters
+        ----------
+        coil : Coil
+            The coil.
+        pose : Pose
+            Coil to head.
+        didt : float, optional
+            Rate of change of the coil current (A/s).
+        points : array_like, shape (n, 3), optional
+            Where (mm); the vertices of ``head.cortex`` by default. On an interface the normal component is the
+            mean of both sides.
+        progress : callable, optional
+            Called with (iteration, limit).
+
+        Returns
+        -------
+        EField
+
+        Raises
+        ------
+        ValueError
+            If the coil cuts into the head, or `points` are not finite.
+        RuntimeError
+            If the linear solver does not converge.
+        """
+        check_outside(self.head, coil, pose)
+        didt = _finite(didt, "didt")
+        surface = None if points is not None else self.head.cortex
+        where = self.head.cortex.vertices if points is None else arrays.vectors(points, "points", allow_single=True)
+        # The solution is linear in dI/dt: solving for 1 A/us keeps the same bits for every intensity.
+        unit = 1e6
+        rhs = self.operator.contrast * self.operator.without_net_flux(self.normal_primary(coil, pose, unit)[:, None])[:, 0]
+        result = self.operator.solve(rhs[:, None], tolerance=self.tolerance, progress=progress)
+        charge = result.solution
+
+        def evaluate(at: F64) -> F64:
+            total: F64 = self.operator.layer.field(at, charge)[:, :, 0] + primary_field(at, coil, pose, didt=unit)
+            return total * (didt / unit)
+
+        return EField(
+            points=where,
+            vectors=evaluate(where),
+            didt=didt,
+            surface=surface,
+            error_estimate=self._estimate(coil, pose, unit, result),
+            provenance=self.provenance(coil),
+            evaluate=evaluate,
+        )
+
+    def _estimate(self, coil: Coil, pose: Pose, didt: float, result: KrylovResult) -> ErrorEstimate:
+        charge = result.solution[:, 0]
+        areas, part = self.operator.areas, self.operator.part
+        net = np.abs(np.bincount(part, areas * charge))
+        total = np.bincount(part, areas * np.abs(charge))
+        return ErrorEstimate(
+            residual=result.residuals[0][-1],
+            iterations=result.iterations,
+            charge_imbalance=float((net / np.maximum(total, np.finfo(float).tiny)).max()),
+            interface_mismatch=self._mismatch(coil, pose, didt, charge),
+            flux_error=self.operator.flux_error,
+        )
+
+    def _mismatch(self, coil: Coil, pose: Pose, didt: float, charge: F64) -> float:
+        """Compare the charge that continuity of current asks for with the charge there, off the centroids."""
+        surface = self.operator.surface
+        n = len(charge)
+        # Half of the sample lies where the charge is, half is spread evenly.
+        strongest = np.argsort(np.abs(charge) * self.operator.areas)[::-1][: _SAMPLES // 2]
+        even = np.linspace(0, n - 1, min(n, _SAMPLES // 2)).astype(np.int64)
+        chosen = np.unique(np.concatenate([strongest, even]))
+        barycentric = np.array([0.6, 0.2, 0.2])
+        where = np.einsum("v,nvd->nd", barycentric, surface.corners[chosen])
+        field = self.operator.layer.field(where, charge[:, None])[:, :, 0] + primary_field(where, coil, pose, didt=didt)
+        normal = np.einsum("nd,nd->n", field, surface.normals[chosen])
+        weights = np.repeat(self.operator.areas, 3)
+        corners = surface.triangles.ravel()
+        vertex = np.bincount(corners, np.repeat(charge * self.operator.areas, 3)) / np.bincount(corners, weights)
+        there = vertex[surface.triangles[chosen]] @ barycentric
+        asked = 2.0 * self.operator.contrast[chosen] * normal
+        scale = np.sqrt(np.mean(asked**2))
+        return float(np.sqrt(np.mean((asked - there) ** 2)) / scale) if scale > 0.0 else 0.0
+
+    def provenance(self, coil: Coil) -> dict[str, str]:
+        """Return what the result depends on: versions, checksums, settings."""
+        from efield._version import __version__
+
+        return {
+            "efield": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("numpy", "scipy", "numba")},
+            "head": self.head.name,
+            "head resolution": self.head.resolution,
+            "head sha256": self.head.checksum,
+            "triangles": str(len(self.operator.part)),
+            "coil": coil.name,
+            "coil sha256": coil.checksum,
+            "method": "surface-charge BEM, constant charge per triangle",
+            "solver tolerance": f"{self.tolerance:g}",
+            "product accuracy": f"{self.accuracy:g}",
+        }
+
+
+def check_outside(head: HeadModel, coil: Coil, pose: Pose) -> None:
+    """Raise ValueError if a dipole or a corner of the casing lies inside the scalp."""
+    if not isinstance(coil, Coil):
+        raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}.")
+    if not isinstance(pose, Pose):
+        raise TypeError(f"pose must be a meshes.Pose; got {type(pose).__name__}.")
+    bodies = [("dipoles", coil.positions)]
+    if coil.casing is not None:
+        bodies.append(("casing corners", coil.casing.vertices))
+    for what, local in bodies:
+        points = pose.apply(local)
+        inside = winding_numbers(points, head.scalp) > 0.5
+        if inside.any():
+            raise ValueError(
+                f"pose must leave the coil outside the head; got {int(inside.sum())} of {len(points)} {what} of "
+                f"{coil.name} inside the scalp. Move the coil back along its own -z axis, or use efield.place."
+            )
+
+
+def _finite(value: float, name: str) -> float:
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be a finite number; got {value}.")
+    return number
