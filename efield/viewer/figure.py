@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from efield.viewer import panels
+from efield.viewer import maps, panels
 from efield.viewer.offscreen import RenderError, handle_ends, render
 from efield.viewer.scene import Scene
 from efield.viewer.view import View, tangent, upright
@@ -129,8 +129,8 @@ def _compose(
             panels.show_image(axes[view.name], view, images.get(view.name), problem)
         panels.annotate_head(axes["head"], views[0], scene, drawn="head" in images)
         panels.annotate_cortex(axes["cortex"], views[1], scene, drawn="cortex" in images)
-        panels.draw_slice(axes["slice"], scene)
-        panels.draw_search(axes["search"], axes["values"], scene)
+        maps.draw_slice(axes["slice"], scene)
+        maps.draw_search(axes["search"], axes["values"], scene)
         panels.draw_facts(axes["facts"], scene)
         panels.draw_colour_bar(axes["colours"], scene)
     return figure

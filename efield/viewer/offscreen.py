@@ -117,7 +117,7 @@ def _draw(scene: Scene, view: View) -> Image:
 
     size = [_OVERSAMPLING * pixels for pixels in view.pixels]
     plotter = pyvista.Plotter(off_screen=True, window_size=size, lighting="none")
-    plotter.set_background("white")
+    plotter.background_color = pyvista.Color("white")
     painter = {"head": _paint_head, "cortex": _paint_cortex}[view.name]
     painter(plotter, scene, view)
     plotter.camera.parallel_projection = True
@@ -147,13 +147,15 @@ def _light(plotter: pyvista.Plotter, view: View) -> None:
 def _averaged(image: npt.NDArray[Any]) -> Image:
     height, width = (length // _OVERSAMPLING for length in image.shape[:2])
     blocks = image.reshape(height, _OVERSAMPLING, width, _OVERSAMPLING, 3)
-    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    image8: Image = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    return image8
 
 
 def _poly(surface: Surface, values: Mapping[str, FloatArray] | None = None) -> pyvista.PolyData:
     import pyvista
 
-    mesh = pyvista.PolyData.from_regular_faces(surface.vertices, surface.triangles)
+    faces: Any = surface.triangles  # pyvista's hint asks for dtype[int], which no NumPy dtype is
+    mesh: pyvista.PolyData = pyvista.PolyData.from_regular_faces(surface.vertices, faces)
     for name, data in (values or {}).items():
         mesh.point_data[name] = data
     return mesh
@@ -198,7 +200,8 @@ def _paint_cortex(plotter: pyvista.Plotter, scene: Scene, view: View) -> None:  
 def _paint_field(plotter: pyvista.Plotter, scene: Scene, shown: npt.NDArray[np.bool_]) -> None:
     mesh = _poly(scene.cortex, {"E": scene.magnitude})
     if not shown.all():
-        mesh = mesh.extract_points(shown, adjacent_cells=False).extract_surface(algorithm="dataset_surface")
+        kept: Any = np.flatnonzero(shown)
+        mesh = mesh.extract_points(kept, adjacent_cells=False).extract_surface(algorithm="dataset_surface")
     plotter.add_mesh(
         mesh,
         scalars="E",
@@ -236,8 +239,9 @@ def handle_ends(scene: Scene) -> tuple[FloatArray, FloatArray]:
 def _main(task: str, answer: str) -> None:
     """Draw what the parent process asks for."""
     scene, views = pickle.loads(Path(task).read_bytes())
+    images: dict[str, Any] = {view.name: _draw(scene, view) for view in views}
     with Path(answer).open("wb") as file:
-        np.savez(file, **{view.name: _draw(scene, view) for view in views})
+        np.savez(file, **images)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,170 @@
+"""Define the commands; the heavy packages are imported inside them, so that ``efield --help`` is quick."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from efield.cli.terminal import complaints
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Electric field of transcranial magnetic stimulation in a realistic head, and where to put the coil.",
+    epilog="Start with **efield target m1-hand**. Lengths are mm (RAS, the head's own space), fields V/m, dI/dt A/s "
+    "(1e6 A/s = 1 A/µs). Research software; not a medical device.",
+)
+
+
+class Side(StrEnum):
+    """Hemisphere."""
+
+    left = "left"
+    right = "right"
+
+
+Coil = Annotated[str, typer.Option("--coil", help="Coil by name; `efield coils` lists them.")]
+Head = Annotated[str, typer.Option("--head", help="Head by name; `efield heads` lists them.")]
+Resolution = Annotated[
+    str | None, typer.Option("--resolution", help="Mesh of the head: fast or standard; default: the head's first.")
+]
+Distance = Annotated[float, typer.Option("--distance", help="Gap between scalp and the coil's casing, for hair (mm).")]
+Didt = Annotated[float, typer.Option("--didt", help="Rate of change of the coil's current (A/s).", show_default="1e6")]
+Figure = Annotated[bool, typer.Option("--figure/--no-figure", help="Draw figure.png.")]
+
+
+@app.command(
+    epilog="""
+Examples:
+
+- **efield target m1-hand** : hand area of the left motor cortex, 70 mm figure-of-eight, default head
+- **efield target m1-leg --side right --out leg** : leg area of the right side, into the folder `leg`
+- **efield target s1-hand --field 80 --distance 6** : for 80 V/m, with 6 mm of hair
+
+The folder then holds `summary.json` (pose, numbers, errors, provenance), `field.vtp` (ParaView, PyVista) and
+`figure.png`.
+"""
+)
+def target(
+    name: Annotated[str, typer.Argument(help="Region to stimulate, for example m1-hand; `efield targets` lists them.")],
+    side: Annotated[Side, typer.Option("--side", help="Hemisphere.")] = Side.left,
+    coil: Coil = "magstim-70mm",
+    head: Head = "pycortex",
+    resolution: Resolution = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the result; default: ./NAME-SIDE. Never overwritten.")
+    ] = None,
+    angle_step: Annotated[float, typer.Option("--angle-step", help="Step of the handle's direction (degrees).")] = 5.0,
+    distance: Distance = 4.0,
+    radius: Annotated[float, typer.Option("--radius", help="How far around the target to search (mm).")] = 30.0,
+    spacing: Annotated[float, typer.Option("--spacing", help="Grid of coil positions on the scalp (mm).")] = 2.0,
+    didt: Didt = 1e6,
+    field: Annotated[float, typer.Option("--field", help="Wanted field at the target (V/m), for the dI/dt.")] = 60.0,
+    figure: Figure = True,
+) -> None:
+    """Find where to put the coil and how to turn it for the strongest field at a target."""
+    from efield.cli.target import run
+
+    with complaints():
+        run(
+            name,
+            side=side.value,
+            coil_name=coil,
+            head_name=head,
+            resolution=resolution,
+            out=out or Path(f"{name}-{side.value}"),
+            angle_step=angle_step,
+            distance=distance,
+            radius=radius,
+            spacing=spacing,
+            didt=didt,
+            wanted=field,
+            figure=figure,
+        )
+
+
+@app.command(
+    epilog="""
+Examples:
+
+- **efield simulate --pose m1-hand-left/summary.json --out again** : the pose that a search found
+- **efield simulate --pose matsimnibs.txt --coil magstim-90mm-circular --out circular** : 4 x 4 matrix, mm
+- **efield simulate --centre -55,-10,75 --handle -0.5,-0.7,0 --out by-hand** : snaps to the scalp
+"""
+)
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the result. Never overwritten.")],
+    pose: Annotated[
+        Path | None,
+        typer.Option(
+            "--pose", help="Pose of the coil: a 4 x 4 matrix (mm) in .json, .txt, .csv or .npy, or a summary.json."
+        ),
+    ] = None,
+    centre: Annotated[
+        str | None, typer.Option("--centre", help="Instead of a pose: point near the scalp, x,y,z (mm).")
+    ] = None,
+    handle: Annotated[
+        str | None, typer.Option("--handle", help="With --centre: direction of the handle, x,y,z.")
+    ] = None,
+    coil: Coil = "magstim-70mm",
+    head: Head = "pycortex",
+    resolution: Resolution = None,
+    distance: Distance = 4.0,
+    didt: Didt = 1e6,
+    figure: Figure = True,
+) -> None:
+    """Compute the field of a coil in a given pose."""
+    from efield.cli.simulate import run
+
+    with complaints():
+        run(
+            pose_file=pose,
+            centre=centre,
+            handle=handle,
+            coil_name=coil,
+            head_name=head,
+            resolution=resolution,
+            out=out,
+            distance=distance,
+            didt=didt,
+            figure=figure,
+        )
+
+
+@app.command()
+def heads() -> None:
+    """List the heads that ship with the package: meshes, origin, licence."""
+    from efield.cli.lists import show_heads
+
+    with complaints():
+        show_heads()
+
+
+@app.command()
+def coils() -> None:
+    """List the coils: winding, limits, sources."""
+    from efield.cli.lists import show_coils
+
+    with complaints():
+        show_coils()
+
+
+@app.command()
+def targets(head: Head = "pycortex", resolution: Resolution = None) -> None:
+    """List the named targets of a head: centre, size, depth."""
+    from efield.cli.lists import show_targets
+
+    with complaints():
+        show_targets(head, resolution)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

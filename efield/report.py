@@ -1,0 +1,270 @@
+"""Say a result in words and write it to a folder: numbers, field and figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meshes import HeadModel, Pose, arrays, closest_points
+from meshes.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from coils import Coil
+    from efield.fields import EField
+    from efield.targeting import SearchResult
+
+__all__ = ["check_folder", "facts_of_field", "facts_of_search", "write", "write_field"]
+
+# What a result folder holds; one that holds any of these is never written to again.
+FILES = ("summary.json", "field.vtp", "figure.png")
+
+# Below this component (of a unit vector) a direction of the head is not worth a word.
+_SPOKEN = 0.26
+
+_WORDS = (("right", "left"), ("anterior", "posterior"), ("superior", "inferior"))
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make sure, before anything is computed, that a result can be written.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where a result shall go; it need not exist yet.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a result already, or is a file.
+    OSError
+        If it cannot be written to.
+    """
+    path = Path(folder)
+    held = [name for name in FILES if (path / name).exists()]
+    if held:
+        raise ValueError(
+            f"out must be a folder without a result; got {path}, which holds {', '.join(held)}. "
+            "Name another folder or move the old result away."
+        )
+    above = path
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise ValueError(f"out must be a folder; got {path}, where {above} is a file.")
+    try:
+        # Asking os.access is not enough: it says yes to the superuser on a read-only file system.
+        with tempfile.TemporaryDirectory(dir=above, prefix=".efield-"):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OSError(
+            f"out must be a folder that can be written; got {path} ({reason}). Name another folder."
+        ) from None
+    return path
+
+
+def write(
+    result: SearchResult,
+    folder: str | os.PathLike[str],
+    *,
+    didt: float = 1e6,
+    field: float = 60.0,
+    figure: bool = True,
+) -> str | None:
+    """Write the result of a search: summary.json, field.vtp and figure.png.
+
+    Parameters
+    ----------
+    result : SearchResult
+        From `efield.optimize`.
+    folder : str or path
+        Where to write; made if missing.
+    didt : float, optional
+        Rate of change of the coil's current that the figure shows (A/s).
+    field : float, optional
+        Wanted field at the target, for the dI/dt in the figure's table (V/m).
+    figure : bool, optional
+        Whether to draw the figure.
+
+    Returns
+    -------
+    str or None
+        None if all is written; else one sentence on what the figure lacks and why. The numbers are written first, so
+        they are safe whatever happens to the figure.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `check_folder`.
+    """
+    from efield import viewer
+
+    path = check_folder(folder)
+    result.save(path)
+    if not figure:
+        return None
+    scene = viewer.scene_of_search(result, facts=facts_of_search(result, didt=didt, field=field), didt=didt)
+    return viewer.save_figure(scene, path / "figure.png")
+
+
+def write_field(
+    head: HeadModel,
+    coil: Coil,
+    pose: Pose,
+    field: EField,
+    folder: str | os.PathLike[str],
+    *,
+    figure: bool = True,
+) -> str | None:
+    """Write one simulation: summary.json, field.vtp and figure.png.
+
+    Parameters
+    ----------
+    head, coil, pose
+        What was simulated.
+    field : EField
+        On ``head.cortex``.
+    folder : str or path
+        Where to write; made if missing.
+    figure : bool, optional
+        Whether to draw the figure.
+
+    Returns
+    -------
+    str or None
+        As `write`.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `check_folder`.
+    """
+    from efield import viewer
+
+    path = check_folder(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path, prefix=".efield-") as draft:
+        Path(draft, "summary.json").write_text(json.dumps(_summary(head, coil, pose, field), indent=2) + "\n")
+        field.save(Path(draft, "field.vtp"))
+        for name in ("field.vtp", "summary.json"):  # the summary last: where it is, the result is whole
+            Path(draft, name).replace(path / name)
+    if not figure:
+        return None
+    scene = viewer.scene_of_field(head, coil, pose, field, facts=facts_of_field(head, coil, pose, field))
+    return viewer.save_figure(scene, path / "figure.png")
+
+
+def _summary(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> dict[str, Any]:
+    """Return a simulation's numbers, ready for JSON; units stand in the names."""
+    peak = field.peak()
+    return {
+        "kind": "simulation",
+        "head": {"name": head.name, "resolution": head.resolution, "checksum": head.checksum},
+        "coil": {"name": coil.name, "checksum": coil.checksum},
+        "pose": {"matrix_mm": pose.matrix.tolist(), "handle": pose.apply_vectors(coil.handle).tolist()},
+        "didt_A_per_s": field.didt,
+        "peak": {"magnitude_V_per_m": peak.value, "position_mm": peak.position.tolist()},
+        "maximum_V_per_m": field.maximum,
+        "error_estimate": field.error_estimate.as_dict(),
+        "provenance": dict(field.provenance),
+    }
+
+
+def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 60.0) -> dict[str, str]:
+    """Say the result of a search in words.
+
+    Parameters
+    ----------
+    result : SearchResult
+        From `efield.optimize`.
+    didt : float, optional
+        Rate of change of the current that fields are given for (A/s).
+    field : float, optional
+        Wanted field at the target (V/m).
+
+    Returns
+    -------
+    dict of str to str
+        Name and value of each line of a table.
+    """
+    arrays.positive(didt, "didt")
+    scale = didt / result.field.didt
+    needed = result.didt_for(field=arrays.positive(field, "field"))
+    target = result.target
+    handle = result.pose.apply_vectors(result.coil.handle)
+    what = "|E|" if target.direction is None else "E along the wanted direction"
+    lines = {
+        "Coil centre": f"{_point(result.pose.origin)} mm, casing {result.distance:.1f} mm off the scalp",
+        "Handle": f"points {say_direction(handle)}, {result.angle_to_midline:.0f}° to the midline",
+        f"At {didt / 1e6:g} A/µs": f"{what} = {scale * result.field_at_target:.3g} V/m at the target, "
+        f"{scale * result.normal_at_target:+.2g} V/m along the cortex's normal",
+        "Peak": _peak(result.field, scale, near=target.position),
+        f"For {field:g} V/m": f"dI/dt = {needed / 1e6:.1f} A/µs{_share(result.coil, needed)}",
+        "Target": f"{_point(target.position)} mm, {_depth(result.head, target.position):.1f} mm under the scalp",
+        "Error estimate": _errors(result.field),
+    }
+    return lines
+
+
+def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> dict[str, str]:
+    """Say one simulation in words: name and value of each line of a table."""
+    casing = coil.casing.transformed(pose.matrix).vertices if coil.casing is not None else pose.origin[None]
+    gap = float(closest_points(head.scalp, casing)[2].min())
+    peak = field.peak()
+    return {
+        "Coil centre": f"{_point(pose.origin)} mm, {'casing' if coil.casing else 'origin'} {gap:.1f} mm off the scalp",
+        "Handle": f"points {say_direction(pose.apply_vectors(coil.handle))}",
+        f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:.3g} V/m on the cortex{_share(coil, field.didt)}",
+        "Peak": f"at {_point(peak.position)} mm, {_depth(head, peak.position):.1f} mm under the scalp",
+        "Error estimate": _errors(field),
+    }
+
+
+def say_direction(direction: FloatArray) -> str:
+    """Name a direction in the head in words, the strongest first.
+
+    Examples
+    --------
+    >>> say_direction(np.array([-0.7, -0.7, 0.1]))
+    'left-posterior'
+    """
+    unit = arrays.unit_vector(direction, "direction")
+    order = np.argsort(-np.abs(unit), kind="stable")
+    return "-".join(_WORDS[axis][int(unit[axis] < 0.0)] for axis in order if abs(unit[axis]) >= _SPOKEN)
+
+
+def _point(position: FloatArray) -> str:
+    return "({:.1f}, {:.1f}, {:.1f})".format(*(np.round(position, 1) + 0.0))
+
+
+def _depth(head: HeadModel, position: FloatArray) -> float:
+    return float(closest_points(head.scalp, position[None])[2][0])
+
+
+def _peak(field: EField, scale: float, *, near: FloatArray) -> str:
+    peak = field.peak()
+    away = float(np.linalg.norm(peak.position - near))
+    return f"{scale * peak.value:.3g} V/m at {_point(peak.position)} mm, {away:.0f} mm from the target"
+
+
+def _share(coil: Coil, didt: float) -> str:
+    """Say what share of the coil's limit a dI/dt is, if the limit is known."""
+    if coil.max_didt is None:
+        return ""
+    share = 100.0 * didt / coil.max_didt
+    limit = f"{coil.max_didt / 1e6:.0f} A/µs"
+    return f", {share:.0f} % of the coil's {limit}" if share <= 100.0 else f", MORE than the coil's {limit}"
+
+
+def _errors(field: EField) -> str:
+    """Say the error estimate in one line: each number by its name."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in field.error_estimate.as_dict().items())
