@@ -16,7 +16,7 @@ I64 = NDArray[np.int64]
 MAX_LEVEL = 16
 """A cell at this level is 1/65536 of the root's edge: points that still share one are kept together."""
 
-FITTING = 3.0
+FITTING = 2.0
 """An object may enter a cell whose edge is at least this many of its radii."""
 
 STAYS = 8

@@ -1,0 +1,150 @@
+"""Put a coil on a scalp: tangential, at a distance, turned as asked, its casing clear of the head."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from coils import Coil
+from efield.kernels.placement import stand_off
+from meshes import HeadModel, Pose, Surface, arrays, scalp_point
+
+F64 = NDArray[np.float64]
+
+__all__ = ["Clearance", "frames", "place"]
+
+_CELL = 2.0
+"""Edge of a cell of the casing's height map (mm)."""
+
+
+class Clearance:
+    """How far a coil must stand back so that its casing keeps a distance from the scalp along the coil's axis.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    coil : Coil
+        The coil; without a casing only the point under its centre counts.
+    distance : float
+        Wanted distance from casing to scalp along the coil's axis (mm): hair, cap, cover.
+    """
+
+    def __init__(self, head: HeadModel, coil: Coil, distance: float) -> None:
+        self.distance = arrays.non_negative(distance, "distance")
+        self._scalp = _samples(head.scalp)
+        if coil.casing is None:
+            self._height, self._corner = np.zeros((1, 1)), np.full(2, -0.5 * _CELL)
+        else:
+            self._height, self._corner = _height_map(coil.casing)
+
+    def origins(self, rotations: F64, contacts: F64) -> F64:
+        """Return the coil origins for poses over the scalp points `contacts`.
+
+        Parameters
+        ----------
+        rotations : ndarray, shape (n, 3, 3)
+            Columns are the coil's axes; z into the head.
+        contacts : ndarray, shape (n, 3)
+            Scalp points under the coil's centre (mm).
+
+        Returns
+        -------
+        ndarray, shape (n, 3)
+            Each contact, moved out along the coil's axis until no point of the scalp under the casing is nearer to
+            it than the distance.
+        """
+        need = np.empty(len(contacts))
+        stand_off(need, rotations, contacts, self._scalp, self._height, self._corner, _CELL)
+        need = np.maximum(need, 0.0) + self.distance
+        origins: F64 = contacts - need[:, None] * rotations[:, :, 2]
+        return origins
+
+
+def frames(outward: F64, forward: F64) -> F64:
+    """Return rotations with z = -outward and y the part of `forward` along the scalp, shapes (n, 3) to (n, 3, 3)."""
+    z = -outward
+    y = forward - np.einsum("ij,ij->i", forward, z)[:, None] * z
+    length = np.linalg.norm(y, axis=1)
+    if (length < 1e-6).any():
+        raise ValueError("handle must not point straight into or out of the head; got a direction along the scalp's normal.")
+    y = y / length[:, None]
+    return np.ascontiguousarray(np.stack([np.cross(y, z), y, z], axis=2))
+
+
+def place(
+    head: HeadModel,
+    centre: ArrayLike,
+    *,
+    handle: ArrayLike = (0.0, -1.0, 0.0),
+    distance: float = 4.0,
+    coil: Coil | None = None,
+) -> Pose:
+    """Return the pose of a coil laid on the scalp nearest to a point.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    centre : array_like, shape (3,)
+        A point on, over or under the scalp (mm); it snaps to the nearest scalp point. An object with a `position`,
+        such as a Target, will do.
+    handle : array_like, shape (3,), optional
+        Direction in head space in which the handle leaves (any length); its part along the scalp counts. By
+        default to the back.
+    distance : float, optional
+        From the casing's head side to the scalp, along the coil's axis (mm).
+    coil : Coil, optional
+        With it, the coil is moved back until its whole casing keeps that distance; without it, only the point under
+        its centre does.
+
+    Returns
+    -------
+    Pose
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, the distance is negative, or the handle points along the scalp's normal.
+
+    Examples
+    --------
+    >>> import meshes
+    >>> head = meshes.sphere_head(radii=[90], conductivities=[0.33], subdivisions=4)
+    >>> pose = place(head, (0, 0, 90), handle=(0, -1, 0), distance=4)
+    >>> bool(abs(pose.origin[2] - 94) < 0.2)
+    True
+    """
+    point, outward = scalp_point(head, arrays.vector(getattr(centre, "position", centre), "centre"))
+    rotation = frames(outward[None], -arrays.unit_vector(handle, "handle")[None])
+    distance = arrays.non_negative(distance, "distance")
+    if coil is None:
+        origin = point + distance * outward
+    else:
+        origin = Clearance(head, coil, distance).origins(rotation, point[None])[0]
+    return Pose.from_axes(origin, -outward, rotation[0, :, 1])
+
+
+@lru_cache(maxsize=8)
+def _samples(scalp: Surface) -> F64:
+    """Return vertices, edge middles and centroids of the scalp: 2 to 3 mm apart."""
+    corners = scalp.corners
+    middles = 0.5 * (corners + np.roll(corners, 1, axis=1))
+    return np.ascontiguousarray(np.concatenate([scalp.vertices, middles.reshape(-1, 3), scalp.centroids]))
+
+
+@lru_cache(maxsize=8)
+def _height_map(casing: Surface) -> tuple[F64, F64]:
+    """Return the greatest z of the casing over each cell of the x-y plane, and the lower corner of the first cell."""
+    parts = max(int(np.ceil(np.linalg.norm(np.ptp(casing.corners, axis=1), axis=1).max() / (0.5 * _CELL))), 1)
+    a, b = np.meshgrid(np.arange(parts + 1), np.arange(parts + 1), indexing="ij")
+    inside = a + b <= parts
+    u, v = a[inside] / parts, b[inside] / parts
+    points = np.einsum("qv,nvd->nqd", np.column_stack([1.0 - u - v, u, v]), casing.corners).reshape(-1, 3)
+    corner = points[:, :2].min(axis=0) - _CELL
+    cell = np.floor((points[:, :2] - corner) / _CELL).astype(np.int64)
+    height = np.full(cell.max(axis=0) + 2, -np.inf)
+    np.maximum.at(height, (cell[:, 0], cell[:, 1]), points[:, 2])
+    return height, corner

@@ -1,0 +1,226 @@
+"""The best placement and all that was found on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coils import Coil
+from efield.fields import EField
+from efield.targeting.target import Patch, Target
+from meshes import HeadModel, Pose, arrays
+
+F64 = NDArray[np.float64]
+
+SUMMARY = "summary.json"
+"""The file that marks a folder as holding a result."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SearchResult:
+    """The best placement of a coil for a target.
+
+    Attributes
+    ----------
+    pose : Pose
+        Coil to head.
+    coil, head, target, patch
+        What was asked; the patch is the target on this head.
+    field : EField
+        Field on the head's cortex for 1 A/us, solved directly at the best pose.
+    vector_at_target : ndarray, shape (3,)
+        Mean field over the target (V/m at 1 A/us), from `field`.
+    reciprocal_vector : ndarray, shape (3,)
+        The same from the search (tabulated reciprocity), for comparison; along the wanted direction if there is one.
+    scalp_position : ndarray, shape (3,)
+        Scalp point nearest to the coil's origin (mm).
+    distance : float
+        Asked distance from casing to scalp along the coil's axis (mm).
+    table : mapping of str to ndarray
+        Every position tried: "position" (n, 3) on the scalp, "centre" (n, 3) of the coil, best "angle" (n,) in degrees,
+        best "value" (n,) in V/m at 1 A/us, "handle" (n, 3).
+    """
+
+    pose: Pose
+    coil: Coil
+    head: HeadModel
+    target: Target
+    patch: Patch
+    field: EField
+    vector_at_target: F64
+    reciprocal_vector: F64
+    scalp_position: F64
+    distance: float
+    table: Mapping[str, F64]
+
+    def __repr__(self) -> str:
+        return (
+            f"SearchResult({self.target.name} {self.target.side}: {self.field_at_target:.3f} V/m per A/us, "
+            f"coil at {np.round(self.pose.origin, 1).tolist()} mm, handle {np.round(self.handle, 2).tolist()})"
+        )
+
+    @property
+    def field_at_target(self) -> float:
+        """Magnitude of the mean field over the target, or its wanted component (V/m at 1 A/us)."""
+        if self.target.direction is None:
+            return float(np.linalg.norm(self.vector_at_target))
+        return float(self.vector_at_target @ self.target.direction)
+
+    @property
+    def normal_at_target(self) -> float:
+        """Component of the mean field along the cortex' outward normal (V/m at 1 A/us); NaN for a free point."""
+        return float("nan") if self.patch.normal is None else float(self.vector_at_target @ self.patch.normal)
+
+    @property
+    def handle(self) -> F64:
+        """Direction in head space in which the handle leaves, shape (3,)."""
+        direction: F64 = self.pose.apply_vectors(self.coil.handle[None])[0]
+        return direction
+
+    @property
+    def current_direction(self) -> F64:
+        """Direction in head space of the induced field under the coil's centre for rising current, shape (3,)."""
+        direction: F64 = self.pose.apply_vectors(self.coil.current_direction[None])[0]
+        return direction
+
+    @property
+    def angle_to_midline(self) -> float:
+        """Angle between the coil's axis from handle to front and the head's midline, seen from above (degrees, 0 to 90)."""
+        return float(np.degrees(np.arctan2(abs(self.handle[0]), abs(self.handle[1]))))
+
+    @property
+    def coil_to_scalp(self) -> float:
+        """Distance from the coil's origin to the nearest scalp point (mm)."""
+        return float(np.linalg.norm(self.pose.origin - self.scalp_position))
+
+    @property
+    def target_depth(self) -> float:
+        """Distance from the target's position to the nearest scalp point (mm)."""
+        from meshes import closest_points
+
+        return float(closest_points(self.head.scalp, self.target.position[None])[2][0])
+
+    @property
+    def search_error(self) -> float:
+        """Relative difference at the target between the search (reciprocity, table) and the direct solution."""
+        direct = self.vector_at_target
+        if self.target.direction is not None:
+            direct = (direct @ self.target.direction) * self.target.direction
+        return float(np.linalg.norm(self.reciprocal_vector - direct) / np.linalg.norm(direct))
+
+    def didt_for(self, field: float = 60.0) -> float:
+        """Return the rate of change of the current that gives a wanted field at the target.
+
+        Parameters
+        ----------
+        field : float, optional
+            Wanted field (V/m).
+
+        Returns
+        -------
+        float
+            A/s.
+        """
+        return arrays.positive(field, "field") / self.field_at_target * 1e6
+
+    def as_dict(self, *, field: float = 60.0) -> dict[str, Any]:
+        """Return the result as plain data for JSON; `field` is the wanted field (V/m)."""
+        peak = self.field.peak()
+        didt = self.didt_for(field)
+        limit = self.coil.max_didt
+        return {
+            "what": "Placement of a TMS coil. Research software, not a medical device; no clinical clearance.",
+            "target": {
+                "name": self.target.name,
+                "side": self.target.side,
+                "position_mm": _plain(self.target.position),
+                "direction": None if self.target.direction is None else _plain(self.target.direction),
+                "radius_mm": self.target.radius,
+                "cortex_vertices": len(self.patch.indices),
+                "normal": None if self.patch.normal is None else _plain(self.patch.normal),
+                "depth_mm": self.target_depth,
+            },
+            "pose": {
+                "matrix_coil_to_head_mm": _plain(self.pose.matrix),
+                "convention": "columns x, y (away from the handle), z (into the head), origin; RAS mm; as matsimnibs",
+                "centre_mm": _plain(self.pose.origin),
+                "scalp_mm": _plain(self.scalp_position),
+                "handle": _plain(self.handle),
+                "current_direction": _plain(self.current_direction),
+                "handle_to_midline_deg": self.angle_to_midline,
+                "casing_to_scalp_mm": self.distance,
+                "centre_to_scalp_mm": self.coil_to_scalp,
+            },
+            "field_at_1_A_per_us": {
+                "at_target_V_per_m": self.field_at_target,
+                "vector_at_target_V_per_m": _plain(self.vector_at_target),
+                "normal_at_target_V_per_m": self.normal_at_target if self.patch.normal is not None else None,
+                "cortex_peak_V_per_m": peak.value,
+                "cortex_peak_is": "99.9th percentile over cortex vertices",
+                "cortex_peak_mm": _plain(peak.position),
+                "cortex_peak_to_target_mm": float(np.linalg.norm(peak.position - self.target.position)),
+                "target_share_of_peak": self.field_at_target / peak.value,
+            },
+            "dose": {
+                "wanted_V_per_m": field,
+                "didt_A_per_s": didt,
+                "share_of_max_didt": None if limit is None else didt / limit,
+            },
+            "error_estimate": {**self.field.error_estimate.as_dict(), "search_against_direct": self.search_error},
+            "provenance": dict(self.field.provenance),
+        }
+
+    def save(self, folder: str | os.PathLike[str], *, field: float = 60.0) -> None:
+        """Write summary.json and field.vtp into a new or empty folder.
+
+        Raises
+        ------
+        ValueError
+            If the folder already holds a result.
+        OSError
+            If it cannot be written.
+
+        Notes
+        -----
+        Both files are finished in a temporary folder beside it and then moved, so that nothing half-written stays.
+        """
+        target = Path(folder)
+        check_folder(target)
+        target.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=target))
+        try:
+            self.field.save(draft / "field.vtp")
+            text = json.dumps(self.as_dict(field=field), indent=2, allow_nan=False)
+            (draft / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            for name in ("field.vtp", SUMMARY):
+                os.replace(draft / name, target / name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Raise ValueError if a folder already holds a result, or is a file; OSError if it cannot be written."""
+    target = Path(folder)
+    if (target / SUMMARY).exists():
+        raise ValueError(f"folder must not hold a result yet; got {target} with a {SUMMARY}. Name another or remove it.")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"folder must be a folder; got the file {target}.")
+    existing = target
+    while not existing.exists():
+        existing = existing.parent
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"folder must be writable; got {target}. Name another with --out.")
+
+
+def _plain(values: F64) -> list[Any]:
+    rounded: list[Any] = np.round(values, 9).tolist()
+    return rounded

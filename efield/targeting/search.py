@@ -1,0 +1,333 @@
+"""Search all placements of a coil around a target by reciprocity, then refine the best one continuously."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from coils import Coil
+from efield.bem import BemSolver
+from efield.bem.reciprocity import ReciprocalField
+from efield.kernels.placement import functional_of_poses
+from efield.placement import Clearance, frames
+from efield.targeting.result import SearchResult
+from efield.targeting.target import Patch, Target
+from meshes import HeadModel, Pose, arrays, scalp_point, scalp_points
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+logger = logging.getLogger(__name__)
+
+_NODE = 3.0
+"""Spacing of the tabulated reciprocal field (mm)."""
+
+_NEARLY = 0.99
+"""A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
+
+
+def optimize(
+    solver: BemSolver,
+    coil: Coil,
+    target: Target,
+    *,
+    distance: float = 4.0,
+    radius: float = 30.0,
+    spacing: float = 2.0,
+    angle_step: float = 5.0,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Find the placement of a coil that gives the greatest field at a target.
+
+    Every pose keeps the coil tangential to the scalp (its normal averaged over 15 mm) and its casing off it. All
+    positions on a grid around the scalp point nearest to the target are tried at all angles, by reciprocity; the best
+    three that are apart are refined continuously in position and angle; the field of the best is solved directly.
+
+    Parameters
+    ----------
+    solver : BemSolver
+        The head.
+    coil : Coil
+        The coil.
+    target : Target
+        The target. Without a direction, the magnitude of the mean field over its patch is maximised; of the two
+        placements half a turn apart that then serve equally well, the one whose induced current flows into the
+        cortex at the target is taken (for a figure-8 coil over M1 hand: back to front).
+    distance : float, optional
+        From the casing to the scalp along the coil's axis (mm): hair, cap, cover.
+    radius : float, optional
+        Positions within this distance of the scalp point nearest to the target are tried (mm).
+    spacing : float, optional
+        Spacing of the grid of positions (mm).
+    angle_step : float, optional
+        Step of the angles (degrees).
+    progress : callable, optional
+        Called with (stage, done, of).
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the target lies outside the head.
+    RuntimeError
+        If a linear system does not converge.
+    """
+    distance = arrays.non_negative(distance, "distance")
+    radius = arrays.positive(radius, "radius")
+    spacing = arrays.positive(spacing, "spacing")
+    angle_step = arrays.positive(angle_step, "angle_step")
+    if angle_step > 90.0:
+        raise ValueError(f"angle_step must be at most 90 degrees; got {angle_step:g}.")
+    report = progress if progress is not None else _silent
+    patch = target.on(solver.head)
+    directions = np.eye(3) if target.direction is None else target.direction[None]
+    reciprocal = ReciprocalField(
+        solver, patch.points, patch.weights, directions, progress=lambda i, n: report("reciprocity", i, n)
+    )
+    space = _Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
+    report("table", 0, 1)
+    table = _Table.build(reciprocal, space, coil)
+    report("table", 1, 1)
+    values = _try_all(space, coil, table, report)
+    best = _refine(space, coil, table, patch, values, report)
+    pose = space.pose(best)
+    field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
+    at_patch = field.vectors[patch.indices] if len(patch.indices) else field.at(patch.points)
+    vector = patch.mean(at_patch)
+    return SearchResult(
+        pose=pose,
+        coil=coil,
+        head=solver.head,
+        target=target,
+        patch=patch,
+        field=field,
+        vector_at_target=vector,
+        reciprocal_vector=-1e6 * directions.T @ table.functionals(coil, *space.frame(best))[0],
+        scalp_position=scalp_point(solver.head, pose.origin)[0],
+        distance=distance,
+        table=space.summary(values),
+    )
+
+
+def _silent(stage: str, done: int, of: int) -> None:
+    """Report nothing."""
+
+
+def _score(functionals: F64) -> F64:
+    """Return what is maximised: one component, or the magnitude of the vector; V/m at 1 A/us."""
+    if functionals.shape[-1] == 1:
+        return -1e6 * functionals[..., 0]
+    return 1e6 * np.linalg.norm(functionals, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placement:
+    """A point of the search: offsets in the plane that touches the scalp over the target (mm), and an angle (rad)."""
+
+    u: float
+    v: float
+    angle: float
+
+
+class _Placements:
+    """All placements around a target: a plane over it is mapped to the scalp, angles count from the front.
+
+    The angle is that of the coil's +y axis (away from the handle), counter-clockwise seen from outside, from the
+    direction along the scalp that points most to the front (+y of the head).
+    """
+
+    def __init__(
+        self,
+        head: HeadModel,
+        coil: Coil,
+        target: Target,
+        distance: float,
+        radius: float,
+        spacing: float,
+        angle_step: float,
+    ) -> None:
+        self.head = head
+        self.radius = radius
+        self._clearance = Clearance(head, coil, distance)
+        self.centre, outward = scalp_point(head, target.position)
+        self._plane = frames(outward[None], _front(outward[None]))[0][:, :2]
+        count = int(np.ceil(radius / spacing))
+        steps = spacing * np.arange(-count, count + 1)
+        u, v = np.meshgrid(steps, steps, indexing="ij")
+        inside = u**2 + v**2 <= radius**2
+        self.offsets = np.column_stack([u[inside], v[inside]])
+        self.contacts, self.normals = self._contacts(self.offsets)
+        n_angles = int(np.ceil(360.0 / angle_step))
+        self.angles = 2.0 * np.pi * np.arange(n_angles) / n_angles
+
+    def _contacts(self, offsets: F64) -> tuple[F64, F64]:
+        return scalp_points(self.head, self.centre + offsets @ self._plane.T)
+
+    def grid(self, rows: slice) -> tuple[F64, F64]:
+        """Return rotations and origins of all angles at some positions, position by position."""
+        n, k = len(self.contacts[rows]), len(self.angles)
+        normals = np.repeat(self.normals[rows], k, axis=0)
+        contacts = np.ascontiguousarray(np.repeat(self.contacts[rows], k, axis=0))
+        rotations = _turned(frames(normals, _front(normals)), np.tile(self.angles, n))
+        return rotations, self._clearance.origins(rotations, contacts)
+
+    def frame(self, placement: _Placement) -> tuple[F64, F64]:
+        """Return rotation and origin of one placement, shapes (1, 3, 3) and (1, 3)."""
+        contact, normal = self._contacts(np.array([[placement.u, placement.v]]))
+        rotation = _turned(frames(normal, _front(normal)), np.array([placement.angle]))
+        return rotation, self._clearance.origins(rotation, contact)
+
+    def pose(self, placement: _Placement) -> Pose:
+        """Return one placement as a Pose."""
+        rotation, origin = self.frame(placement)
+        return Pose.from_axes(origin[0], rotation[0, :, 2], rotation[0, :, 1])
+
+    def rows(self) -> Iterator[tuple[F64, F64]]:
+        """Yield rotations and origins of all angles, position by position."""
+        for row in range(len(self.contacts)):
+            yield self.grid(slice(row, row + 1))
+
+    def summary(self, values: F64) -> dict[str, F64]:
+        """Return the best angle and value at every position tried."""
+        best = values.argmax(axis=1)
+        rows = np.arange(len(values))
+        angle = self.angles[best]
+        rotations = _turned(frames(self.normals, _front(self.normals)), angle)
+        return {
+            "position": self.contacts,
+            "centre": self._clearance.origins(rotations, self.contacts),
+            "angle": np.degrees(angle),
+            "value": values[rows, best],
+            "handle": -rotations[:, :, 1],
+        }
+
+
+def _front(normals: F64) -> F64:
+    """Return the head's front where the scalp lets it, else its left (straight over nose and nape)."""
+    front = np.broadcast_to([0.0, 1.0, 0.0], normals.shape)
+    steep = np.abs(normals[:, 1]) > 0.98
+    return np.where(steep[:, None], [0.0, 0.0, 1.0], front)
+
+
+def _turned(rotations: F64, angles: F64) -> F64:
+    """Turn each frame about its outward normal (-z), counter-clockwise seen from outside."""
+    x, y, z = rotations[:, :, 0], rotations[:, :, 1], rotations[:, :, 2]
+    c, s = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    # Seen from outside (along +z) with y up, x points to the left: a counter-clockwise turn takes y to x.
+    return np.ascontiguousarray(np.stack([c * x - s * y, c * y + s * x, z], axis=2))
+
+
+class _Table:
+    """The reciprocal field at the nodes of a regular grid around all placements."""
+
+    def __init__(self, values: F32, corner: F64) -> None:
+        self._values = values
+        self._corner = corner
+
+    @classmethod
+    def build(cls, reciprocal: ReciprocalField, space: _Placements, coil: Coil) -> _Table:
+        """Tabulate H where dipoles can come to lie."""
+        reach = np.linalg.norm(coil.positions, axis=1).max() + 5.0 * _NODE
+        origins = np.concatenate([origins for _, origins in space.rows()])
+        corner = origins.min(axis=0) - reach
+        shape = np.ceil((origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
+        used = np.zeros(shape, dtype=bool)
+        for rotations, origins in space.rows():
+            points = origins[:, None] + np.einsum("pij,sj->psi", rotations, coil.positions)
+            cell = ((points.reshape(-1, 3) - corner) / _NODE).astype(np.int64)
+            used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
+        used = _grown(used)
+        nodes = np.argwhere(used)
+        field = reciprocal.at(np.ascontiguousarray(corner + _NODE * nodes))
+        values = np.full((*shape, *field.shape[1:]), np.nan, dtype=np.float32)
+        values[used] = field
+        logger.debug("reciprocal field tabulated at %d nodes of %s", len(nodes), shape)
+        return cls(values, corner)
+
+    def functionals(self, coil: Coil, rotations: F64, origins: F64) -> F64:
+        """Return sum m . H for poses, shape (n_poses, n_functionals)."""
+        out = np.empty((len(rotations), self._values.shape[3]))
+        functional_of_poses(out, rotations, origins, coil.positions, coil.moments, self._values, self._corner, _NODE)
+        if np.isnan(out).any():
+            raise RuntimeError("The table of the reciprocal field must cover every placement; got one outside it.")
+        return out
+
+
+def _grown(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the nodes that interpolation of degree 5 needs around each cell, and two more to spare."""
+    for axis in range(3):
+        grown = used.copy()
+        for shift in range(-4, 6):
+            grown |= np.roll(used, shift, axis=axis)
+        used = grown
+    return used
+
+
+def _try_all(space: _Placements, coil: Coil, table: _Table, report: Progress) -> F64:
+    """Return the score of every position and angle, shape (n_positions, n_angles)."""
+    n = len(space.contacts)
+    values = np.empty((n, len(space.angles)))
+    step = 32
+    for row in range(0, n, step):
+        rows = slice(row, min(row + step, n))
+        values[rows] = _score(table.functionals(coil, *space.grid(rows))).reshape(-1, len(space.angles))
+        report("search", rows.stop, n)
+    return values
+
+
+def _refine(
+    space: _Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress
+) -> _Placement:
+    """Return the best placement, refined continuously from the best three starting points that are apart."""
+    starts = _starts(space, values)
+    found = []
+    for number, start in enumerate(starts):
+        found.append(_climb(space, coil, table, start))
+        report("refine", number + 1, len(starts))
+    best, score = max(found, key=lambda pair: pair[1])
+    functionals = table.functionals(coil, *space.frame(best))[0]
+    if len(functionals) == 3 and patch.normal is not None and -(functionals @ patch.normal) > 0.0:
+        turned, other = _climb(space, coil, table, _Placement(best.u, best.v, best.angle + np.pi))
+        if other >= _NEARLY * score:
+            return turned
+    return best
+
+
+def _starts(space: _Placements, values: F64) -> list[_Placement]:
+    order = np.argsort(values, axis=None)[::-1]
+    starts: list[_Placement] = []
+    for flat in order:
+        row, column = divmod(int(flat), values.shape[1])
+        u, v = space.offsets[row]
+        if all((u - s.u) ** 2 + (v - s.v) ** 2 > 36.0 for s in starts):
+            starts.append(_Placement(float(u), float(v), float(space.angles[column])))
+        if len(starts) == 3:
+            break
+    return starts
+
+
+def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> tuple[_Placement, float]:
+    """Climb from a start; steps of 1 mm and 5 degrees at first. The radius stays a hard limit."""
+    scale = np.array([1.0, 1.0, np.radians(5.0)])
+    first = np.array([start.u, start.v, start.angle])
+
+    def loss(step: F64) -> float:
+        u, v, angle = first + scale * step
+        if np.hypot(u, v) > space.radius:
+            return 0.0
+        return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
+
+    simplex = np.vstack([np.zeros(3), np.eye(3)])
+    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 1e-6, "maxfev": 120}
+    result = minimize(loss, np.zeros(3), method="Nelder-Mead", options=options)
+    u, v, angle = first + scale * result.x
+    return _Placement(float(u), float(v), float(angle)), -float(result.fun)

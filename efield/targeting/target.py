@@ -1,0 +1,212 @@
+"""A place in the brain where the field is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meshes import HeadModel, Surface, arrays
+from meshes.checks import winding_numbers
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+_NAMES = {
+    "m1-hand": "primary motor cortex, hand",
+    "m1-leg": "primary motor cortex, leg and foot",
+    "m1-mouth": "primary motor cortex, mouth",
+    "s1-hand": "primary somatosensory cortex, hand",
+    "s1-leg": "primary somatosensory cortex, leg and foot",
+    "s1-mouth": "primary somatosensory cortex, mouth",
+}
+
+
+def list_targets() -> dict[str, str]:
+    """Return the names of targets and what they are; each exists on the left and on the right side."""
+    return dict(_NAMES)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Target:
+    """A patch of cortex over which the field is averaged.
+
+    Parameters
+    ----------
+    position : array_like, shape (3,)
+        Centre (mm, head space), inside the head.
+    direction : array_like, shape (3,), optional
+        Component of the field that is wanted, any length; by default its magnitude.
+    radius : float, optional
+        Cortex within this distance (mm), and joined to the nearest vertex within it, is averaged over. Where no
+        cortex is so near (a deep target), the field at `position` alone counts.
+    name, side : str, optional
+        For messages and files.
+    region : array_like of int, optional
+        Only these vertices of the head's cortex count.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, `direction` is zero or `radius` is not positive.
+    """
+
+    position: F64
+    direction: F64 | None = None
+    radius: float = 5.0
+    name: str = "target"
+    side: str = ""
+    region: I64 | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position", arrays.vector(self.position, "position"))
+        if self.direction is not None:
+            object.__setattr__(self, "direction", arrays.unit_vector(self.direction, "direction"))
+        object.__setattr__(self, "radius", arrays.positive(self.radius, "radius"))
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        head: HeadModel,
+        *,
+        side: str = "left",
+        radius: float = 5.0,
+        direction: ArrayLike | None = None,
+    ) -> Target:
+        """Return a named target of a head.
+
+        Parameters
+        ----------
+        name : str
+            For example "m1-hand"; see `list_targets`.
+        head : HeadModel
+            A head that comes with named regions.
+        side : {"left", "right"}, optional
+            Side of the brain.
+        radius : float, optional
+            See `Target` (mm).
+        direction : array_like, shape (3,), optional
+            See `Target`.
+
+        Returns
+        -------
+        Target
+            Centred on the region's vertex with the smallest area-weighted mean distance to the others: a point of the
+            cortex itself, unlike the region's centre of mass.
+
+        Raises
+        ------
+        ValueError
+            If the name or the side is unknown, or the head has no such region.
+        """
+        arrays.choice(name, "name", sorted(_NAMES))
+        arrays.choice(side, "side", ["left", "right"])
+        key = f"{name}-{side}"
+        if key not in head.regions:
+            known = ", ".join(sorted(head.regions)) or "none"
+            raise ValueError(
+                f"head must have the region {key!r}; got {head.name!r} with regions: {known}. "
+                "Give a position instead: Target(position=...)."
+            )
+        region = np.asarray(head.regions[key], dtype=np.int64)
+        points = head.cortex.vertices[region]
+        weights = vertex_areas(head.cortex)[region]
+        distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+        centre = points[int(np.argmin(distances @ weights))]
+        return cls(
+            position=centre,
+            direction=None if direction is None else arrays.unit_vector(direction, "direction"),
+            radius=radius,
+            name=name,
+            side=side,
+            region=region,
+        )
+
+    def on(self, head: HeadModel) -> Patch:
+        """Return the points and weights that stand for the target on a head.
+
+        Raises
+        ------
+        ValueError
+            If the position is not inside the scalp.
+        """
+        if winding_numbers(self.position[None], head.scalp)[0] < 0.5:
+            raise ValueError(
+                f"position must be inside the head; got {_text(self.position)} mm, which is outside the scalp. "
+                "Positions are in the head's own space, millimetres, RAS."
+            )
+        cortex = head.cortex
+        distance = np.linalg.norm(cortex.vertices - self.position, axis=1)
+        allowed = np.zeros(len(distance), dtype=bool)
+        allowed[self.region if self.region is not None else slice(None)] = True
+        inside = allowed & (distance <= self.radius)
+        if not inside.any():
+            none = np.empty(0, dtype=np.int64)
+            return Patch(self.position[None], np.ones(1), none, None)
+        nearest = int(np.where(inside, distance, np.inf).argmin())
+        indices = _joined(cortex, inside, nearest)
+        weights = vertex_areas(cortex)[indices]
+        weights = weights / weights.sum()
+        normal = weights @ cortex.vertex_normals[indices]
+        return Patch(
+            np.ascontiguousarray(cortex.vertices[indices]), weights, indices, normal / np.linalg.norm(normal)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """The points over which a target's field is averaged.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, 3)
+        Points (mm).
+    weights : ndarray, shape (n,)
+        Share of the cortical area; they sum to one.
+    indices : ndarray, shape (n,)
+        Vertices of the head's cortex; empty for a single free point.
+    normal : ndarray, shape (3,), or None
+        Mean normal of the cortex, out of the brain; None for a free point.
+    """
+
+    points: F64
+    weights: F64
+    indices: I64
+    normal: F64 | None
+
+    @property
+    def centre(self) -> F64:
+        """Weighted mean of the points (mm)."""
+        mean: F64 = self.weights @ self.points
+        return mean
+
+    def mean(self, vectors: F64) -> F64:
+        """Return the weighted mean of one vector per point."""
+        total: F64 = self.weights @ vectors
+        return total
+
+
+def vertex_areas(surface: Surface) -> F64:
+    """Return a third of the area of the triangles around each vertex (mm^2)."""
+    return np.bincount(
+        surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3), minlength=len(surface.vertices)
+    )
+
+
+def _joined(surface: Surface, inside: NDArray[np.bool_], start: int) -> I64:
+    """Return the vertices inside that are joined to `start` by edges inside."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = np.concatenate([surface.triangles[:, [0, 1]], surface.triangles[:, [1, 2]], surface.triangles[:, [2, 0]]])
+    edges = edges[inside[edges].all(axis=1)]
+    n = len(inside)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    return np.flatnonzero(inside & (label == label[start]))
+
+
+def _text(point: F64) -> str:
+    return "(" + ", ".join(f"{value:.1f}" for value in point) + ")"
