@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from efield.targeting.result import check_folder as check_result_folder
 from meshes import HeadModel, Pose, arrays, closest_points
 from meshes.arrays import FloatArray
 
@@ -49,17 +50,16 @@ def check_folder(folder: str | os.PathLike[str]) -> Path:
         If it cannot be written to.
     """
     path = Path(folder)
+    check_result_folder(path)
     held = [name for name in FILES if (path / name).exists()]
     if held:
         raise ValueError(
-            f"out must be a folder without a result; got {path}, which holds {', '.join(held)}. "
-            "Name another folder or move the old result away."
+            f"folder must not hold a result yet; got {path}, which holds {', '.join(held)}. "
+            "Name another or move the old result away."
         )
     above = path
     while not above.exists():
         above = above.parent
-    if not above.is_dir():
-        raise ValueError(f"out must be a folder; got {path}, where {above} is a file.")
     try:
         # Asking os.access is not enough: it says yes to the superuser on a read-only file system.
         with tempfile.TemporaryDirectory(dir=above, prefix=".efield-"):
@@ -91,7 +91,7 @@ def write(
     didt : float, optional
         Rate of change of the coil's current that the figure shows (A/s).
     field : float, optional
-        Wanted field at the target, for the dI/dt in the figure's table (V/m).
+        Wanted field at the target, for the dI/dt in the summary and in the figure's table (V/m).
     figure : bool, optional
         Whether to draw the figure.
 
@@ -109,7 +109,7 @@ def write(
     from efield import viewer
 
     path = check_folder(folder)
-    result.save(path)
+    result.save(path, field=field)
     if not figure:
         return None
     scene = viewer.scene_of_search(result, facts=facts_of_search(result, didt=didt, field=field), didt=didt)
@@ -153,7 +153,9 @@ def write_field(
     path = check_folder(folder)
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path, prefix=".efield-") as draft:
-        Path(draft, "summary.json").write_text(json.dumps(_summary(head, coil, pose, field), indent=2) + "\n")
+        Path(draft, "summary.json").write_text(
+            json.dumps(_summary(coil, pose, field), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+        )
         field.save(Path(draft, "field.vtp"))
         for name in ("field.vtp", "summary.json"):  # the summary last: where it is, the result is whole
             Path(draft, name).replace(path / name)
@@ -163,17 +165,24 @@ def write_field(
     return viewer.save_figure(scene, path / "figure.png")
 
 
-def _summary(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> dict[str, Any]:
+def _summary(coil: Coil, pose: Pose, field: EField) -> dict[str, Any]:
     """Return a simulation's numbers, ready for JSON; units stand in the names."""
     peak = field.peak()
     return {
-        "kind": "simulation",
-        "head": {"name": head.name, "resolution": head.resolution, "checksum": head.checksum},
-        "coil": {"name": coil.name, "checksum": coil.checksum},
-        "pose": {"matrix_mm": pose.matrix.tolist(), "handle": pose.apply_vectors(coil.handle).tolist()},
+        "what": "Field of a TMS coil in one pose. Research software, not a medical device; no clinical clearance.",
+        "pose": {
+            "matrix_coil_to_head_mm": pose.matrix.tolist(),
+            "convention": "columns x, y (away from the handle), z (into the head), origin; RAS mm; as matsimnibs",
+            "handle": pose.apply_vectors(coil.handle).tolist(),
+            "current_direction": pose.apply_vectors(coil.current_direction).tolist(),
+        },
         "didt_A_per_s": field.didt,
-        "peak": {"magnitude_V_per_m": peak.value, "position_mm": peak.position.tolist()},
-        "maximum_V_per_m": field.maximum,
+        "field": {
+            "cortex_peak_V_per_m": peak.value,
+            "cortex_peak_is": "99.9th percentile over cortex vertices",
+            "cortex_peak_mm": peak.position.tolist(),
+            "cortex_maximum_V_per_m": field.maximum,
+        },
         "error_estimate": field.error_estimate.as_dict(),
         "provenance": dict(field.provenance),
     }
@@ -198,19 +207,18 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
     """
     arrays.positive(didt, "didt")
     scale = didt / result.field.didt
-    needed = result.didt_for(field=arrays.positive(field, "field"))
+    needed = result.didt_for(field)
     target = result.target
-    handle = result.pose.apply_vectors(result.coil.handle)
     what = "|E|" if target.direction is None else "E along the wanted direction"
     lines = {
         "Coil centre": f"{_point(result.pose.origin)} mm, casing {result.distance:.1f} mm off the scalp",
-        "Handle": f"points {say_direction(handle)}, {result.angle_to_midline:.0f}° to the midline",
+        "Handle": f"points {say_direction(result.handle)}, {result.angle_to_midline:.0f}° to the midline",
         f"At {didt / 1e6:g} A/µs": f"{what} = {scale * result.field_at_target:.3g} V/m at the target, "
         f"{scale * result.normal_at_target:+.2g} V/m along the cortex's normal",
         "Peak": _peak(result.field, scale, near=target.position),
         f"For {field:g} V/m": f"dI/dt = {needed / 1e6:.1f} A/µs{_share(result.coil, needed)}",
-        "Target": f"{_point(target.position)} mm, {_depth(result.head, target.position):.1f} mm under the scalp",
-        "Error estimate": _errors(result.field),
+        "Target": f"{_point(target.position)} mm, {result.target_depth:.1f} mm under the scalp",
+        "Error estimate": f"{_errors(result.field)}, search against direct solution {result.search_error:.2g}",
     }
     return lines
 

@@ -111,7 +111,8 @@ def simulate(
         str | None, typer.Option("--centre", help="Instead of a pose: point near the scalp, x,y,z (mm).")
     ] = None,
     handle: Annotated[
-        str | None, typer.Option("--handle", help="With --centre: direction of the handle, x,y,z.")
+        str | None,
+        typer.Option("--handle", help="With --centre: direction of the handle, x,y,z; default: to the back."),
     ] = None,
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",

@@ -42,12 +42,14 @@ def show_targets(head_name: str, resolution: str | None) -> None:
     """Print a table of a head's named regions."""
     import numpy as np
 
+    import efield
     import meshes
 
     head = meshes.load_head(head_name, resolution=resolution)
     table = Table(title=f"Targets of head {head.name} ({head.resolution})", title_justify="left")
     table.add_column("target", no_wrap=True)
     table.add_column("side", no_wrap=True)
+    table.add_column("what it is")
     for column in ("centre (mm, RAS)", "extent (mm)", "least depth under the scalp (mm)"):
         table.add_column(column, justify="right")
     for region in sorted(head.regions):
@@ -57,6 +59,7 @@ def show_targets(head_name: str, resolution: str | None) -> None:
         table.add_row(
             name,
             side,
+            efield.list_targets().get(name, ""),
             "({:.0f}, {:.0f}, {:.0f})".format(*(np.round(points.mean(axis=0)) + 0.0)),
             f"{np.ptp(points, axis=0).max():.0f}",
             f"{depth:.1f}",

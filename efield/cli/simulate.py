@@ -12,12 +12,15 @@ from efield.cli.target import say_written
 from efield.cli.terminal import show_facts, stages
 
 if TYPE_CHECKING:
-    from meshes import HeadModel, Pose
+    from meshes import Pose
 
 __all__ = ["read_pose", "run"]
 
 # Where a JSON file may hold the matrix: summary.json of this program, or a plain object.
-_KEYS = ("pose", "matrix_mm", "matrix", "matsimnibs")
+_KEYS = ("pose", "matrix_coil_to_head_mm", "matrix", "matsimnibs")
+
+# Where the handle points unless said otherwise.
+_BACK = [0.0, -1.0, 0.0]
 
 
 def run(
@@ -48,11 +51,11 @@ def run(
     arrays.non_negative(distance, "--distance")
     if (pose_file is None) == (centre is None):
         raise ValueError("pose must be given by either --pose FILE or --centre x,y,z; got both or neither.")
-    if (handle is None) != (centre is None):
-        raise ValueError("--centre and --handle must be given together; got one of them.")
+    if handle is not None and centre is None:
+        raise ValueError("--handle must be given with --centre; got it with --pose, which says it already.")
     pose = None if pose_file is None else read_pose(pose_file)
-    point = None if centre is None else _triple(centre, "--centre")
-    grip = None if handle is None else _triple(handle, "--handle")
+    point = [] if centre is None else _triple(centre, "--centre")
+    grip = _BACK if handle is None else _triple(handle, "--handle")
 
     import coils
     import efield
@@ -63,7 +66,7 @@ def run(
         progress(f"load head {head_name}")
         head = meshes.load_head(head_name, resolution=resolution)
         if pose is None:
-            pose = _placed(head, point, grip, distance)
+            pose = efield.place(head, point, handle=grip, distance=distance, coil=coil)
         progress("prepare the solver")
         solver = efield.BemSolver(head)
         progress("solve")
@@ -72,12 +75,6 @@ def run(
         problem = report.write_field(head, coil, pose, field, out, figure=figure)
     show_facts(f"{coil.name} on {head.name}", report.facts_of_field(head, coil, pose, field))
     say_written(out, problem)
-
-
-def _placed(head: HeadModel, point: Any, handle: Any, distance: float) -> Pose:
-    import efield
-
-    return efield.place(head, point, handle=handle, distance=distance)
 
 
 def read_pose(path: Path) -> Pose:

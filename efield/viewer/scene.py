@@ -179,7 +179,7 @@ def scene_of_search(result: SearchResult, *, facts: Mapping[str, str], didt: flo
     scale = didt / result.field.didt
     target = result.target
     inside = np.zeros(len(result.head.cortex.vertices), dtype=np.bool_)
-    inside[target.indices] = True
+    inside[result.patch.indices] = True
     search = Search(
         positions=np.asarray(result.table["position"], dtype=np.float64),
         values=np.asarray(result.table["value"], dtype=np.float64) * scale,
