@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meshes import HeadModel, Surface, arrays
+from meshes import HeadModel, Surface, arrays, closest_points
 from meshes.checks import winding_numbers
 
 F64 = NDArray[np.float64]
@@ -93,8 +93,9 @@ class Target:
         Returns
         -------
         Target
-            Centred on the region's vertex with the smallest area-weighted mean distance to the others: a point of the
-            cortex itself, unlike the region's centre of mass.
+            On the lip of the central sulcus, where TMS acts: of the region, only the bank that faces its counterpart
+            across the sulcus (M1 hand faces S1 hand) counts, as the painted regions also wrap around the gyrus; the
+            position is the vertex in the middle of that bank's half next to the scalp.
 
         Raises
         ------
@@ -110,18 +111,22 @@ class Target:
                 f"head must have the region {key!r}; got {head.name!r} with regions: {known}. "
                 "Give a position instead: Target(position=...)."
             )
-        region = np.asarray(head.regions[key], dtype=np.int64)
-        points = head.cortex.vertices[region]
-        weights = vertex_areas(head.cortex)[region]
-        distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-        centre = points[int(np.argmin(distances @ weights))]
+        bank = _bank(head, key)
+        points = head.cortex.vertices[bank]
+        areas = vertex_areas(head.cortex)[bank]
+        depth = closest_points(head.scalp, points)[2]
+        order = np.argsort(depth)
+        covered = np.cumsum(areas[order])
+        lip = order[covered <= 0.5 * covered[-1] + areas[order[0]]]
+        distances = np.linalg.norm(points[lip, None] - points[None, lip], axis=2)
+        centre = points[lip[int(np.argmin(distances @ areas[lip]))]]
         return cls(
             position=centre,
             direction=None if direction is None else arrays.unit_vector(direction, "direction"),
             radius=radius,
             name=name,
             side=side,
-            region=region,
+            region=bank,
         )
 
     def on(self, head: HeadModel) -> Patch:
@@ -193,6 +198,20 @@ def vertex_areas(surface: Surface) -> F64:
     return np.bincount(
         surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3), minlength=len(surface.vertices)
     )
+
+
+def _bank(head: HeadModel, key: str) -> I64:
+    """Return the vertices of a region that face the other region across the central sulcus, if there is one."""
+    region = np.asarray(head.regions[key], dtype=np.int64)
+    other = head.regions.get(key.replace("m1-", "s1-") if key.startswith("m1-") else key.replace("s1-", "m1-"))
+    if other is None:
+        return region
+    areas = vertex_areas(head.cortex)
+    across = np.average(head.cortex.vertices[other], axis=0, weights=areas[other]) - np.average(
+        head.cortex.vertices[region], axis=0, weights=areas[region]
+    )
+    facing = region[head.cortex.vertex_normals[region] @ across > 0.0]
+    return facing if len(facing) else region
 
 
 def _joined(surface: Surface, inside: NDArray[np.bool_], start: int) -> I64:
