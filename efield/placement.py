@@ -39,6 +39,9 @@ class Clearance:
             self._height, self._corner = np.zeros((1, 1)), np.full(2, -0.5 * _CELL)
         else:
             self._height, self._corner = _height_map(coil.casing)
+        # Scalp under the casing farther than this from the contact lies deep below it (heads are convex at large).
+        size = np.array(self._height.shape) * _CELL
+        self._reach = 1.2 * float(np.linalg.norm(np.maximum(np.abs(self._corner), np.abs(self._corner + size)))) + 10.0
 
     def origins(self, rotations: F64, contacts: F64) -> F64:
         """Return the coil origins for poses over the scalp points `contacts`.
@@ -57,7 +60,10 @@ class Clearance:
             it than the distance.
         """
         need = np.empty(len(contacts))
-        stand_off(need, rotations, contacts, self._scalp, self._height, self._corner, _CELL)
+        middle = contacts.mean(axis=0)
+        reach = self._reach + np.linalg.norm(contacts - middle, axis=1).max()
+        near = self._scalp[np.linalg.norm(self._scalp - middle, axis=1) <= reach]
+        stand_off(need, rotations, np.ascontiguousarray(contacts), near, self._height, self._corner, _CELL)
         need = np.maximum(need, 0.0) + self.distance
         origins: F64 = contacts - need[:, None] * rotations[:, :, 2]
         return origins
@@ -131,8 +137,10 @@ def place(
 def _samples(scalp: Surface) -> F64:
     """Return vertices, edge middles and centroids of the scalp: 2 to 3 mm apart."""
     corners = scalp.corners
-    middles = 0.5 * (corners + np.roll(corners, 1, axis=1))
-    return np.ascontiguousarray(np.concatenate([scalp.vertices, middles.reshape(-1, 3), scalp.centroids]))
+    # Each edge of a closed surface belongs to two triangles, once in each direction.
+    once = scalp.triangles < np.roll(scalp.triangles, 1, axis=1)
+    middles = (0.5 * (corners + np.roll(corners, 1, axis=1)))[once]
+    return np.ascontiguousarray(np.concatenate([scalp.vertices, middles, scalp.centroids]))
 
 
 @lru_cache(maxsize=8)

@@ -36,7 +36,7 @@ def degree_for(tolerance: float) -> int:
 
     Measured on spheres and on the default head against the direct sum (tests/test_layer.py).
     """
-    return int(np.clip(np.ceil(-2.25 * np.log10(tolerance) - 1.0), 3, 16))
+    return int(np.clip(np.ceil(-3.0 * np.log10(tolerance) - 3.0), 3, 18))
 
 
 class ChargeLayer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from efield.bem.expansions import multipole_to_local
+from efield.bem.expansions import multipole_to_local, padded_width
 from efield.bem.octree import Octree
 from efield.kernels.octree import interaction_lists
 from efield.kernels.translations import far_to_far
@@ -19,6 +19,10 @@ I64 = NDArray[np.int64]
 
 TASKS = 64
 """Independent runs of target cells; fixed, so that sums do not depend on the number of threads."""
+
+_REACH = 1.3
+_SPARE = 0.0
+"""Effective radius of a cell's content in half edges, and spare degrees: fitted in tests/test_layer.py."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,8 @@ class FarPairs:
         Pairs of each task, which owns all its targets.
     matrices : ndarray, shape (n_keys, width, width)
         Translations of multipole coefficients already divided by the source's half edge.
+    widths : ndarray, shape (n_keys,)
+        How many coefficients count for each matrix.
     """
 
     targets: I32
@@ -40,6 +46,7 @@ class FarPairs:
     key: I32
     task_first: I64
     matrices: F32
+    widths: I32
 
     @classmethod
     def between(cls, target: Octree, source: Octree, targets: I32, sources: I32, degree: int) -> FarPairs:
@@ -56,31 +63,54 @@ class FarPairs:
         scale_s = 2.0 ** up_s[first]
         matrices = multipole_to_local(offset[first].astype(float), scale_s, 2.0 ** up_t[first], degree)
         matrices *= scale_s[:, None, None].astype(np.float32)
-        return cls._sorted(targets, sources, key.astype(np.int32), matrices, len(target.level))
+        # In units of half the edge of the larger cell; expansions converge as (reach / (distance - reach))^degree.
+        larger = 2.0 ** np.maximum(up_t, up_s)[first]
+        distance = np.linalg.norm(offset[first], axis=1) / larger
+        widths = np.array([padded_width(d) for d in degrees_for(distance, degree)], dtype=np.int32)
+        return cls._sorted(targets, sources, key.astype(np.int32), matrices, widths, len(target.level))
 
     @classmethod
-    def _sorted(cls, targets: I32, sources: I32, key: I32, matrices: F32, n_cells: int) -> FarPairs:
+    def _sorted(cls, targets: I32, sources: I32, key: I32, matrices: F32, widths: I32, n_cells: int) -> FarPairs:
         load = np.cumsum(np.bincount(targets, minlength=n_cells))
         task_of_cell = np.minimum(load * TASKS // max(int(load[-1]) + 1, 1), TASKS - 1)
         task = task_of_cell[targets]
         order = np.lexsort((targets, key, task))
         task_first = np.searchsorted(task[order], np.arange(TASKS + 1)).astype(np.int64)
-        return cls(targets[order], sources[order], key[order], task_first, matrices)
+        return cls(targets[order], sources[order], key[order], task_first, matrices, widths)
 
     def transposed(self, n_cells: int) -> FarPairs:
         """Return the pairs with sources and targets exchanged and every matrix transposed."""
         matrices = np.ascontiguousarray(self.matrices.transpose(0, 2, 1))
-        return self._sorted(self.sources, self.targets, self.key, matrices, n_cells)
+        return self._sorted(self.sources, self.targets, self.key, matrices, self.widths, n_cells)
 
     def apply(self, out: F32, source: F32) -> None:
         """Add the translated coefficients to `out`; both have shape (n_cells, n_rhs, width)."""
-        far_to_far(out, source, self.matrices, self.task_first, self.key, self.targets, self.sources)
+        far_to_far(out, source, self.matrices, self.widths, self.task_first, self.key, self.targets, self.sources)
 
     @property
     def nbytes(self) -> int:
         """Memory of the lists and matrices (bytes)."""
         lists = self.targets.nbytes + self.sources.nbytes + self.key.nbytes
         return lists + self.matrices.nbytes
+
+
+def degrees_for(distance: F64, degree: int) -> NDArray[np.int64]:
+    """Return the degree that gives every translation the error that `degree` gives the nearest cells.
+
+    Parameters
+    ----------
+    distance : ndarray
+        Distance of the cells' centres in half edges of the larger one; 4 for the nearest far cells.
+    degree : int
+        Degree of expansions.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    ratio = _REACH / (distance - _REACH)
+    nearest = _REACH / (4.0 - _REACH)
+    return np.clip(np.ceil(degree * np.log(nearest) / np.log(ratio) + _SPARE), 2, degree).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,18 +53,14 @@ def stand_off(out: F64, rotations: F64, origins: F64, scalp: F64, height: F64, c
 
 @inline
 def _weights(t: float, w: F64) -> None:
-    """Fill the six Lagrange weights for nodes -2..3 at 0 <= t < 1."""
-    a = t + 2.0
-    b = t + 1.0
-    c = t - 1.0
-    d = t - 2.0
-    e = t - 3.0
-    w[0] = -b * t * c * d * e / 120.0
-    w[1] = a * t * c * d * e / 24.0
-    w[2] = -a * b * c * d * e / 12.0
-    w[3] = a * b * t * d * e / 12.0
-    w[4] = -a * b * t * c * e / 24.0
-    w[5] = a * b * t * c * d / 120.0
+    """Fill the four Lagrange weights for nodes -1..2 at 0 <= t < 1."""
+    a = t + 1.0
+    b = t - 1.0
+    c = t - 2.0
+    w[0] = -t * b * c / 6.0
+    w[1] = a * b * c / 2.0
+    w[2] = -a * t * c / 2.0
+    w[3] = a * t * b / 6.0
 
 
 @kernel
@@ -89,15 +85,15 @@ def functional_of_poses(
     positions, moments : ndarray, shape (n_dipoles, 3)
         Dipoles in the coil's frame.
     table : ndarray, shape (n_x, n_y, n_z, n_functionals, 3)
-        H at the nodes corner + step * index; Lagrange interpolation of degree 5 along each axis.
+        H at the nodes corner + step * index; cubic Lagrange interpolation along each axis.
     corner, step : ndarray, shape (3,), float
-        First node and spacing (mm). Every dipole must lie at least two nodes inside the table.
+        First node and spacing (mm). Every dipole must lie at least one node inside the table.
     """
     n_functionals = out.shape[1]
     for i in prange(rotations.shape[0]):
-        wx = np.empty(6)
-        wy = np.empty(6)
-        wz = np.empty(6)
+        wx = np.empty(4)
+        wy = np.empty(4)
+        wz = np.empty(4)
         field = np.empty((n_functionals, 3))
         for f in range(n_functionals):
             out[i, f] = 0.0
@@ -128,11 +124,11 @@ def functional_of_poses(
                 field[f, 0] = 0.0
                 field[f, 1] = 0.0
                 field[f, 2] = 0.0
-            for j in range(6):
-                for k in range(6):
-                    for m in range(6):
+            for j in range(4):
+                for k in range(4):
+                    for m in range(4):
                         weight = wx[j] * wy[k] * wz[m]
-                        node = table[a + j - 2, b + k - 2, c + m - 2]
+                        node = table[a + j - 1, b + k - 1, c + m - 1]
                         for f in range(n_functionals):
                             field[f, 0] += weight * node[f, 0]
                             field[f, 1] += weight * node[f, 1]

@@ -62,9 +62,8 @@ def cells_to_leaves(out: F64, rows: F32, leaves: I32, start: I32, end: I32, loca
 
 
 @inline
-def _add_product(out: F32, matrix: F32, x: F32) -> None:
-    """Add x @ matrix to `out`; four rows of the matrix at once (its size is a multiple of 4)."""
-    width = matrix.shape[0]
+def _add_product(out: F32, matrix: F32, x: F32, width: int) -> None:
+    """Add x @ matrix to `out`, of each the first `width` entries; four rows of the matrix at once."""
     for j in range(0, width, 4):
         a = x[j]
         b = x[j + 1]
@@ -94,7 +93,7 @@ def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32
         for r in range(coefficients.shape[1]):
             coefficients[cell, r, :] = 0.0
             for c in range(child[cell], child[cell] + children[cell]):
-                _add_product(coefficients[cell, r], shift[octant[c]], coefficients[c, r])
+                _add_product(coefficients[cell, r], shift[octant[c]], coefficients[c, r], shift.shape[1])
 
 
 @kernel
@@ -103,7 +102,7 @@ def parents_to_children(coefficients: F32, cells: I32, parent: I32, octant: I32,
     for number in prange(cells.shape[0]):
         cell = cells[number]
         for r in range(coefficients.shape[1]):
-            _add_product(coefficients[cell, r], shift[octant[cell]], coefficients[parent[cell], r])
+            _add_product(coefficients[cell, r], shift[octant[cell]], coefficients[parent[cell], r], shift.shape[1])
 
 
 @kernel
@@ -111,6 +110,7 @@ def far_to_far(
     out: F32,
     source: F32,
     matrices: F32,
+    widths: I32,
     task_first: I64,
     key: I32,
     targets: I32,
@@ -124,6 +124,8 @@ def far_to_far(
         Local and multipole coefficients.
     matrices : ndarray, shape (n_keys, width, width)
         Translations; `width` is a multiple of 4.
+    widths : ndarray, shape (n_keys,)
+        Coefficients that count for each translation, a multiple of 4: the fewer, the farther.
     task_first : ndarray, shape (n_tasks + 1,)
         Pairs of each task, which owns all their targets. Inside a task pairs of one key follow each other, so
         that the matrix stays in the nearest cache.
@@ -135,4 +137,4 @@ def far_to_far(
             t = targets[pair]
             s = sources[pair]
             for r in range(source.shape[1]):
-                _add_product(out[t, r], matrices[key[pair]], source[s, r])
+                _add_product(out[t, r], matrices[key[pair]], source[s, r], widths[key[pair]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 _NODE = 3.0
 """Spacing of the tabulated reciprocal field (mm)."""
+
+_CHUNK = 2048
+"""Poses handled at once: bounds the memory, and paces the progress."""
 
 _NEARLY = 0.99
 """A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
@@ -168,17 +171,13 @@ class _Placements:
         self.contacts, self.normals = self._contacts(self.offsets)
         n_angles = int(np.ceil(360.0 / angle_step))
         self.angles = 2.0 * np.pi * np.arange(n_angles) / n_angles
+        # All angles at all positions, position by position.
+        normals = np.repeat(self.normals, n_angles, axis=0)
+        self.rotations = _turned(frames(normals, _front(normals)), np.tile(self.angles, len(self.contacts)))
+        self.origins = self._clearance.origins(self.rotations, np.repeat(self.contacts, n_angles, axis=0))
 
     def _contacts(self, offsets: F64) -> tuple[F64, F64]:
         return scalp_points(self.head, self.centre + offsets @ self._plane.T)
-
-    def grid(self, rows: slice) -> tuple[F64, F64]:
-        """Return rotations and origins of all angles at some positions, position by position."""
-        n, k = len(self.contacts[rows]), len(self.angles)
-        normals = np.repeat(self.normals[rows], k, axis=0)
-        contacts = np.ascontiguousarray(np.repeat(self.contacts[rows], k, axis=0))
-        rotations = _turned(frames(normals, _front(normals)), np.tile(self.angles, n))
-        return rotations, self._clearance.origins(rotations, contacts)
 
     def frame(self, placement: _Placement) -> tuple[F64, F64]:
         """Return rotation and origin of one placement, shapes (1, 3, 3) and (1, 3)."""
@@ -190,11 +189,6 @@ class _Placements:
         """Return one placement as a Pose."""
         rotation, origin = self.frame(placement)
         return Pose.from_axes(origin[0], rotation[0, :, 2], rotation[0, :, 1])
-
-    def rows(self) -> Iterator[tuple[F64, F64]]:
-        """Yield rotations and origins of all angles, position by position."""
-        for row in range(len(self.contacts)):
-            yield self.grid(slice(row, row + 1))
 
     def summary(self, values: F64) -> dict[str, F64]:
         """Return the best angle and value at every position tried."""
@@ -237,12 +231,12 @@ class _Table:
     def build(cls, reciprocal: ReciprocalField, space: _Placements, coil: Coil) -> _Table:
         """Tabulate H where dipoles can come to lie."""
         reach = np.linalg.norm(coil.positions, axis=1).max() + 5.0 * _NODE
-        origins = np.concatenate([origins for _, origins in space.rows()])
-        corner = origins.min(axis=0) - reach
-        shape = np.ceil((origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
+        corner = space.origins.min(axis=0) - reach
+        shape = np.ceil((space.origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
         used = np.zeros(shape, dtype=bool)
-        for rotations, origins in space.rows():
-            points = origins[:, None] + np.einsum("pij,sj->psi", rotations, coil.positions)
+        for first in range(0, len(space.origins), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            points = space.origins[rows, None] + np.einsum("pij,sj->psi", space.rotations[rows], coil.positions)
             cell = ((points.reshape(-1, 3) - corner) / _NODE).astype(np.int64)
             used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
         used = _grown(used)
@@ -263,10 +257,10 @@ class _Table:
 
 
 def _grown(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Add the nodes that interpolation of degree 5 needs around each cell, and two more to spare."""
+    """Add the nodes that cubic interpolation needs around each cell, and two more to spare."""
     for axis in range(3):
         grown = used.copy()
-        for shift in range(-4, 6):
+        for shift in range(-3, 5):
             grown |= np.roll(used, shift, axis=axis)
         used = grown
     return used
@@ -274,14 +268,12 @@ def _grown(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _try_all(space: _Placements, coil: Coil, table: _Table, report: Progress) -> F64:
     """Return the score of every position and angle, shape (n_positions, n_angles)."""
-    n = len(space.contacts)
-    values = np.empty((n, len(space.angles)))
-    step = 32
-    for row in range(0, n, step):
-        rows = slice(row, min(row + step, n))
-        values[rows] = _score(table.functionals(coil, *space.grid(rows))).reshape(-1, len(space.angles))
-        report("search", rows.stop, n)
-    return values
+    values = np.empty(len(space.origins))
+    for first in range(0, len(values), _CHUNK):
+        rows = slice(first, first + _CHUNK)
+        values[rows] = _score(table.functionals(coil, space.rotations[rows], space.origins[rows]))
+        report("search", min(rows.stop, len(values)), len(values))
+    return values.reshape(len(space.contacts), len(space.angles))
 
 
 def _refine(
