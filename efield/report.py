@@ -66,9 +66,7 @@ def check_folder(folder: str | os.PathLike[str]) -> Path:
             pass
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise OSError(
-            f"out must be a folder that can be written; got {path} ({reason}). Name another folder."
-        ) from None
+        raise OSError(f"folder must be writable; got {path} ({reason}). Name another with --out.") from None
     return path
 
 

@@ -35,6 +35,8 @@ _BOXES = {
     "colours": (0.103, 0.066, 0.230, 0.016),
 }
 
+_FACTS_WITHOUT_SEARCH = (0.735, 0.497, 0.255, 0.4194)
+
 # The eye looks down on the cut from this far above the coil's plane (degrees).
 _ELEVATION = 32.0
 
@@ -84,8 +86,10 @@ def head_view(scene: Scene) -> View:
     side = -1.0 if scene.focus[0] < middle[0] else 1.0
     # From the side and front; where that is along the coil's axis, from the front, else from above.
     wishes = np.array([[0.75 * side, 0.66, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    wish = next(wish for wish in wishes if abs(wish @ outward) < 0.85 * np.linalg.norm(wish))
-    across = tangent(wish, outward)
+    wish = tangent(next(wish for wish in wishes if abs(wish @ outward) < 0.85 * np.linalg.norm(wish)), outward)
+    # But mostly along the coil's y axis, over the waist of a figure-of-eight: its wings would hide the target.
+    waist = scene.pose.y_axis if scene.pose.y_axis @ wish >= 0.0 else -scene.pose.y_axis
+    across = tangent(waist + 0.45 * wish, outward)
     angle = np.radians(_ELEVATION)
     towards = np.cos(angle) * across + np.sin(angle) * outward
     # A head drawn upside down convinces nobody: up is superior, whatever the coil does.
@@ -124,7 +128,8 @@ def _compose(
         figure = Figure(figsize=(_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, facecolor="white")
         figure.text(0.012, 0.972, scene.title, fontsize=22, weight="bold", va="center")
         figure.text(0.988, 0.972, scene.subtitle, fontsize=17, va="center", ha="right")
-        axes = {name: figure.add_axes(box) for name, box in _BOXES.items()}
+        boxes = _BOXES if scene.search else _BOXES | {"facts": _FACTS_WITHOUT_SEARCH}
+        axes = {name: figure.add_axes(box) for name, box in boxes.items()}
         for view in views:
             panels.show_image(axes[view.name], view, images.get(view.name), problem)
         panels.annotate_head(axes["head"], views[0], scene, drawn="head" in images)

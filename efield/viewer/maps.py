@@ -57,7 +57,7 @@ def draw_slice(axes: Axes, scene: Scene) -> None:
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
-    title(axes, "C", "slice through target, coil's axis and handle")
+    title(axes, "C", f"slice through {'target' if scene.search else 'peak'}, coil's axis and handle")
     edge_letters(axes, part.right, part.up)
     scale_bar(axes, 10.0, x=0.97, y=0.03)
     _tissue_legend(axes, scene)

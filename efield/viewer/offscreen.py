@@ -221,10 +221,10 @@ def _paint_coil(plotter: pyvista.Plotter, scene: Scene) -> None:
         line = pyvista.lines_from_points(np.concatenate([path, path[:1]]))
         plotter.add_mesh(line.tube(radius=0.8, n_sides=8), color="#b0541f", ambient=0.3, smooth_shading=True)
     if scene.casing is not None:
-        plotter.add_mesh(_poly(scene.casing), color="#5b6b7f", opacity=0.28, smooth_shading=False)
+        plotter.add_mesh(_poly(scene.casing), color="#5b6b7f", opacity=0.22, smooth_shading=False)
     start, end = handle_ends(scene)
     grip = pyvista.Tube(start, end, radius=9.0, n_sides=40, capping=True)
-    plotter.add_mesh(grip, color="#5b6b7f", opacity=0.28)
+    plotter.add_mesh(grip, color="#5b6b7f", opacity=0.22)
 
 
 def handle_ends(scene: Scene) -> tuple[FloatArray, FloatArray]:

@@ -28,7 +28,7 @@ _TURNS_APART = 1.5
 
 # Left, right, bottom and top of the slice's picture, from the focus (mm), and the size of its cells.
 _SLICE = (-48.0, 48.0, -35.0, 57.0)
-_CELL = 1.0
+_CELL = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +268,7 @@ def _scene(
     value = float(np.linalg.norm(vector))
     return Scene(
         title=title,
-        subtitle=f"|E| = {value:.3g} V/m at the {'target' if search else 'peak'}, at dI/dt = {didt / 1e6:g} A/µs",
+        subtitle=f"|E| = {value:.3g} V/m at the {'target' if search else 'peak'} for dI/dt = {didt / 1e6:g} A/µs",
         didt=didt,
         surfaces=tuple(interface.surface for interface in head.interfaces),
         cortex=head.cortex,
@@ -311,7 +311,7 @@ def _slice(head: HeadModel, pose: Pose, field: EField, focus: FloatArray, scale:
         # Cells across the brain's surface take the value of the nearest cell inside; the drawing clips them.
         grid = magnitude.reshape(rows, columns)
         distance, nearest = distance_transform_edt(np.isnan(grid), return_indices=True)
-        magnitude = np.where(distance <= 2.0, grid[tuple(nearest)], np.nan)
+        magnitude = np.where(distance <= 3.0, grid[tuple(nearest)], np.nan)
     return Slice(along, up, normal, _SLICE, magnitude.reshape(rows, columns))
 
 

@@ -1,0 +1,20 @@
+"""Fixtures that several test files share."""
+
+import numpy as np
+import pytest
+
+import meshes
+
+
+@pytest.fixture(scope="session")
+def small_head() -> meshes.HeadModel:
+    """Return three spheres of 320 triangles with the region m1-hand on both sides: solved in a second."""
+    spheres = meshes.sphere_head([90.0, 84.0, 78.0], [0.465, 0.01, 0.275], subdivisions=2)
+    regions = {}
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        direction = np.array([sign * 0.5, -0.1, 0.86])
+        heights = spheres.cortex.vertices @ direction
+        regions[f"m1-hand-{side}"] = np.flatnonzero(heights > 0.9 * heights.max())
+    return meshes.HeadModel(
+        name="small", interfaces=spheres.interfaces, cortex=spheres.cortex, regions=regions, resolution="coarse"
+    )
