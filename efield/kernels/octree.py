@@ -93,7 +93,7 @@ def interaction_lists(
             near_s[n_near] = s
             n_near += 1
             continue
-        if top + 64 > stack_t.size:
+        if top + 81 > stack_t.size:  # at most nine children on either side
             stack_t = np.concatenate((stack_t, np.empty(stack_t.size, dtype=np.int32)))
             stack_s = np.concatenate((stack_s, np.empty(stack_s.size, dtype=np.int32)))
         # Cells of one size are split together, so that far pairs stay between cells of one size where they can.
