@@ -1,5 +1,6 @@
 """Solid harmonics and the translation of expansions: addition theorems, exactness, convergence."""
 
+import itertools
 import math
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_complex_regular_harmonics_are_the_schmidt_ones(rng):
 
 def test_complex_irregular_harmonics_are_the_schmidt_ones(rng):
     """Irregular ones are unnormalised the other way: (n - m)! Y_n^m r^(-n-1)."""
-    points = rng.normal(size=(6, 3)) + [2.0, 0.0, 0.0]
+    points = rng.normal(size=(6, 3)) + np.array([2.0, 0.0, 0.0])
     degree = 7
     values = expansions.irregular(points, degree)
     out = np.empty(values.shape)
@@ -62,7 +63,7 @@ def test_the_two_kinds_sum_to_the_inverse_distance(rng, ratio):
 def test_harmonics_have_no_source(rng):
     """The second differences of every harmonic sum to zero."""
     points, step, degree = rng.normal(size=(4, 3)), 1e-3, 5
-    for function, at in ((expansions.regular, points), (expansions.irregular, points + [2.0, 0.0, 0.0])):
+    for function, at in ((expansions.regular, points), (expansions.irregular, points + np.array([2.0, 0.0, 0.0]))):
         centre = function(at, degree)
         around = sum(function(at + s * step * axis, degree) for axis in np.eye(3) for s in (-1, 1))
         # rounding over step^2, 1e-16 / 1e-6, times values of up to 9!; truncation step^2
@@ -151,7 +152,7 @@ def test_multipole_to_local_converges_with_the_degree(rng, source_scale, target_
     ]
     # Points in the corners are off by sqrt(3) half edges on either side of a distance of at least 4: rate
     # (sqrt(3) / (4 - sqrt(3)))^2 = 0.58 for two degrees in the worst case; random points do better.
-    for coarse, fine in zip(errors, errors[1:], strict=False):
+    for coarse, fine in itertools.pairwise(errors):
         assert fine < 0.6 * coarse or fine < SINGLE
     assert errors[-1] < 2e-4
 
