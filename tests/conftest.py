@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import coils
+import efield
 import meshes
 
 
@@ -18,3 +20,16 @@ def small_head() -> meshes.HeadModel:
     return meshes.HeadModel(
         name="small", interfaces=spheres.interfaces, cortex=spheres.cortex, regions=regions, resolution="coarse"
     )
+
+
+@pytest.fixture(scope="session")
+def small_solver(small_head: meshes.HeadModel) -> efield.BemSolver:
+    return efield.BemSolver(small_head)
+
+
+@pytest.fixture(scope="session")
+def small_result(small_solver: efield.BemSolver, small_head: meshes.HeadModel) -> efield.SearchResult:
+    """Return the best placement over the region of the small head, by a coarse search."""
+    target = efield.Target.named("m1-hand", small_head, side="left", radius=12.0)
+    coil = coils.load_coil("magstim-70mm")
+    return efield.optimize(small_solver, coil, target, spacing=8.0, angle_step=15.0, radius=8.0)

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import coils
 import efield
-import meshes
 from efield import report, viewer
 from efield.viewer import figure, offscreen
 from efield.viewer.offscreen import render
@@ -16,11 +14,8 @@ from efield.viewer.view import View
 
 
 @pytest.fixture(scope="module")
-def result(small_head: meshes.HeadModel) -> efield.SearchResult:
-    target = efield.Target.named("m1-hand", small_head, side="left", radius=12.0)
-    solver = efield.BemSolver(small_head)
-    coil = coils.load_coil("magstim-70mm")
-    return efield.optimize(solver, coil, target, spacing=12.0, angle_step=45.0, radius=24.0)
+def result(small_result: efield.SearchResult) -> efield.SearchResult:
+    return small_result
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +139,7 @@ def test_a_simulation_is_drawn_without_a_search(result: efield.SearchResult) -> 
     assert np.array_equal(scene.focus, peak.position)
 
 
-def test_a_field_elsewhere_cannot_be_drawn(result: efield.SearchResult) -> None:
-    solver = efield.BemSolver(result.head)
-    field = solver.solve(result.coil, result.pose, points=[[0.0, 0.0, 50.0]])
+def test_a_field_elsewhere_cannot_be_drawn(result: efield.SearchResult, small_solver: efield.BemSolver) -> None:
+    field = small_solver.solve(result.coil, result.pose, points=[[0.0, 0.0, 50.0]])
     with pytest.raises(ValueError, match="field must be known on the head's cortex, 162 points; got 1"):
         viewer.scene_of_field(result.head, result.coil, result.pose, field, facts={})
