@@ -72,12 +72,12 @@ def gmres(
     Y. Saad and M. H. Schultz, SIAM J. Sci. Stat. Comput. 7:856-869 (1986), with Givens rotations and classical
     Gram-Schmidt applied twice.
     """
-    columns = [_Column(rhs[:, c], tolerance) for c in range(rhs.shape[1])]
+    columns = [_Column(rhs[:, c], tolerance, max_iterations) for c in range(rhs.shape[1])]
     for iteration in range(max_iterations):
         active = [column for column in columns if not column.converged]
         if not active:
             break
-        product = apply(np.stack([column.basis[-1] for column in active], axis=1))
+        product = apply(np.stack([column.last for column in active], axis=1))
         for position, column in enumerate(active):
             column.extend(product[:, position])
         if progress is not None:
@@ -98,13 +98,15 @@ def gmres(
 class _Column:
     """The Krylov space of one right-hand side."""
 
-    def __init__(self, rhs: F64, tolerance: float) -> None:
+    def __init__(self, rhs: F64, tolerance: float, max_iterations: int) -> None:
         self.tolerance = tolerance
         self.norm = float(np.linalg.norm(rhs))
         if not np.isfinite(self.norm):
             raise RuntimeError("rhs must be finite; got NaN or infinity. Is the coil on a surface of the head?")
         self.residuals = [1.0 if self.norm > 0.0 else 0.0]
-        self.basis = [rhs / self.norm] if self.norm > 0.0 else [np.zeros_like(rhs)]
+        # Rows beyond those in use cost no memory: the system hands out pages when they are written.
+        self.basis = np.empty((max_iterations + 1, len(rhs)))
+        self.basis[0] = rhs / self.norm if self.norm > 0.0 else 0.0
         self.columns: list[F64] = []
         self.rotations: list[tuple[float, float]] = []
         self.projected = [self.norm]
@@ -113,8 +115,13 @@ class _Column:
     def converged(self) -> bool:
         return self.residuals[-1] <= self.tolerance
 
+    @property
+    def last(self) -> F64:
+        vector: F64 = self.basis[len(self.columns)]
+        return vector
+
     def extend(self, product: F64) -> None:
-        basis = np.array(self.basis)
+        basis = self.basis[: len(self.columns) + 1]
         first = basis @ product
         product = product - first @ basis
         second = basis @ product
@@ -126,18 +133,18 @@ class _Column:
         radius = float(np.hypot(column[-2], column[-1]))
         c, s = column[-2] / radius, column[-1] / radius
         self.rotations.append((c, s))
+        self.basis[len(self.columns) + 1] = product / length if length > 0.0 else product
         self.columns.append(np.append(column[:-2], radius))
         last = self.projected[-1]
         self.projected[-1:] = [c * last, -s * last]
         self.residuals.append(abs(self.projected[-1]) / self.norm)
-        self.basis.append(product / length if length > 0.0 else product)
 
     def solution(self) -> F64:
         size = len(self.columns)
         if size == 0:
-            return np.zeros_like(self.basis[0])
+            return np.zeros(self.basis.shape[1])
         triangular = np.zeros((size, size))
         for k, column in enumerate(self.columns):
             triangular[: k + 1, k] = column
         weights = np.linalg.solve(triangular, np.array(self.projected[:size]))
-        return weights @ np.array(self.basis[:size])
+        return weights @ self.basis[:size]

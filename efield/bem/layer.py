@@ -98,6 +98,7 @@ class ChargeLayer:
         sizes = count[self._near.targets] * count[self._near.sources]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         blocks = np.empty(offsets[-1], dtype=np.float32)
+        nodes = quadrature.points_on(self._corners, quadrature.SEVEN_POINTS)
         panels.near_blocks(
             blocks,
             offsets,
@@ -109,8 +110,7 @@ class ChargeLayer:
             self._centroids,
             self._areas,
             self._radii,
-            quadrature.THREE_POINTS,
-            quadrature.THREE_WEIGHTS,
+            np.ascontiguousarray(nodes.reshape(-1, 3).T),
             quadrature.SEVEN_POINTS,
             quadrature.SEVEN_WEIGHTS,
         )
