@@ -46,23 +46,20 @@ def show_targets(head_name: str, resolution: str | None) -> None:
     import meshes
 
     head = meshes.load_head(head_name, resolution=resolution)
-    table = Table(title=f"Targets of head {head.name} ({head.resolution})", title_justify="left")
-    table.add_column("target", no_wrap=True)
-    table.add_column("side", no_wrap=True)
-    table.add_column("what it is")
-    for column in ("centre (mm, RAS)", "extent (mm)", "least depth under the scalp (mm)"):
-        table.add_column(column, justify="right")
+    # No lines between the columns: so the table fits into 80.
+    table = Table(
+        title=f"Targets of head {head.name} ({head.resolution})", title_justify="left", box=None, padding=(0, 1, 0, 0)
+    )
+    for column in ("target", "what it is", "side"):
+        table.add_column(column, no_wrap=True)
+    for column in ("centre (mm)", "depth"):
+        table.add_column(column, justify="right", no_wrap=True)
+    named = efield.list_targets()
     for region in sorted(head.regions):
         name, _, side = region.rpartition("-")
         points = head.cortex.vertices[head.regions[region]]
         depth = meshes.closest_points(head.scalp, points)[2].min()
-        table.add_row(
-            name,
-            side,
-            efield.list_targets().get(name, ""),
-            "({:.0f}, {:.0f}, {:.0f})".format(*(np.round(points.mean(axis=0)) + 0.0)),
-            f"{np.ptp(points, axis=0).max():.0f}",
-            f"{depth:.1f}",
-        )
+        x, y, z = np.round(points.mean(axis=0)) + 0.0
+        table.add_row(name, named.get(name, ""), side, f"{x:.0f}, {y:.0f}, {z:.0f}", f"{depth:.1f}")
     out().print(table)
-    err().print("The extent is that of the whole region; see `efield target --help` for what is averaged over.")
+    err().print("Centre of the region's cortex (RAS) and its least distance from the scalp (mm).")
