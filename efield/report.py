@@ -236,7 +236,7 @@ def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> di
 
 
 def say_direction(direction: FloatArray) -> str:
-    """Name a direction in the head in words, the strongest first.
+    """Name a direction in the head by its one or two strongest parts.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def say_direction(direction: FloatArray) -> str:
     'left-posterior'
     """
     unit = arrays.unit_vector(direction, "direction")
-    order = np.argsort(-np.abs(unit), kind="stable")
+    order = np.argsort(-np.abs(unit), kind="stable")[:2]
     return "-".join(_WORDS[axis][int(unit[axis] < 0.0)] for axis in order if abs(unit[axis]) >= _SPOKEN)
 
 
@@ -272,5 +272,6 @@ def _share(coil: Coil, didt: float) -> str:
 
 
 def _errors(field: EField) -> str:
-    """Say the error estimate in one line: each number by its name."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in field.error_estimate.as_dict().items())
+    """Say the error estimate in one line: each number that is known by its name."""
+    numbers = field.error_estimate.as_dict()
+    return ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in numbers.items() if value is not None)
