@@ -73,6 +73,29 @@ def _add_product(out: F32, matrix: F32, x: F32, width: int) -> None:
             out[i] += a * matrix[j, i] + b * matrix[j + 1, i] + c * matrix[j + 2, i] + d * matrix[j + 3, i]
 
 
+@inline
+def _add_four_products(
+    out0: F32, out1: F32, out2: F32, out3: F32, matrix: F32, x0: F32, x1: F32, x2: F32, x3: F32, width: int
+) -> None:
+    """Add x @ matrix to `out` for four different pairs of x and out, so that each row is loaded once for all."""
+    for j in range(0, width, 2):
+        a0 = x0[j]
+        b0 = x0[j + 1]
+        a1 = x1[j]
+        b1 = x1[j + 1]
+        a2 = x2[j]
+        b2 = x2[j + 1]
+        a3 = x3[j]
+        b3 = x3[j + 1]
+        for i in range(width):
+            p = matrix[j, i]
+            q = matrix[j + 1, i]
+            out0[i] += a0 * p + b0 * q
+            out1[i] += a1 * p + b1 * q
+            out2[i] += a2 * p + b2 * q
+            out3[i] += a3 * p + b3 * q
+
+
 @kernel
 def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32, octant: I32, shift: F32) -> None:
     """Set each of `cells` to the sum over its children of coefficients[child] @ shift[octant].
@@ -132,9 +155,42 @@ def far_to_far(
     key, targets, sources : ndarray, shape (n_pairs,)
         Matrix and cells of each pair.
     """
+    n_rhs = source.shape[1]
     for task in prange(task_first.shape[0] - 1):
-        for pair in range(task_first[task], task_first[task + 1]):
-            t = targets[pair]
-            s = sources[pair]
-            for r in range(source.shape[1]):
-                _add_product(out[t, r], matrices[key[pair]], source[s, r], widths[key[pair]])
+        begin = task_first[task]
+        last = task_first[task + 1]
+        while begin < last:
+            k = key[begin]
+            stop = begin + 1
+            while stop < last and key[stop] == k:
+                stop += 1
+            matrix = matrices[k]
+            width = widths[k]
+            # Pairs of one key have different targets, so that four products can share each row of the matrix.
+            items = (stop - begin) * n_rhs
+            whole = items - items % 4
+            for item in range(0, whole, 4):
+                p0 = begin + item // n_rhs
+                p1 = begin + (item + 1) // n_rhs
+                p2 = begin + (item + 2) // n_rhs
+                p3 = begin + (item + 3) // n_rhs
+                r0 = item % n_rhs
+                r1 = (item + 1) % n_rhs
+                r2 = (item + 2) % n_rhs
+                r3 = (item + 3) % n_rhs
+                _add_four_products(
+                    out[targets[p0], r0],
+                    out[targets[p1], r1],
+                    out[targets[p2], r2],
+                    out[targets[p3], r3],
+                    matrix,
+                    source[sources[p0], r0],
+                    source[sources[p1], r1],
+                    source[sources[p2], r2],
+                    source[sources[p3], r3],
+                    width,
+                )
+            for item in range(whole, items):
+                pair = begin + item // n_rhs
+                _add_product(out[targets[pair], item % n_rhs], matrix, source[sources[pair], item % n_rhs], width)
+            begin = stop
