@@ -14,6 +14,9 @@ grow as O(N).
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +42,14 @@ def degree_for(tolerance: float) -> int:
     return int(np.clip(np.ceil(-3.0 * np.log10(tolerance) - 3.0), 3, 18))
 
 
+def _physical_memory() -> float:
+    """Return the bytes of memory of this machine; infinity where the system does not tell (Windows)."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
 class ChargeLayer:
     """Products with the matrix K of a set of triangles, its transpose, and the field at points.
 
@@ -50,9 +61,29 @@ class ChargeLayer:
         Relative accuracy of the far part of a product.
     leaf_size : int
         Triangles a leaf of the octree may hold.
+    memory_limit : float, optional
+        Bytes that may be used; by default 0.8 of the machine's physical memory.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Wall time of each part of the set-up.
+
+    Raises
+    ------
+    MemoryError
+        If the stored parts would not fit, before they are allocated; it says how many bytes are needed.
     """
 
-    def __init__(self, surface: Surface, *, tolerance: float = 1e-4, leaf_size: int = LEAF_SIZE) -> None:
+    def __init__(
+        self,
+        surface: Surface,
+        *,
+        tolerance: float = 1e-4,
+        leaf_size: int = LEAF_SIZE,
+        memory_limit: float | None = None,
+    ) -> None:
+        began = time.perf_counter()
         self.degree = degree_for(tolerance)
         self.tolerance = tolerance
         self.n_triangles = len(surface.triangles)
@@ -71,8 +102,29 @@ class ChargeLayer:
         self._up = np.ascontiguousarray(self._down.transpose(0, 2, 1))
         self._far, self._near = pair_up(self.tree, self.tree, self.degree)
         self._far_transposed: FarPairs | None = None
+        self._check_memory(memory_limit)
+        listed = time.perf_counter()
         self._charge_rows, self._normal_rows = self._expansion_rows()
+        expanded = time.perf_counter()
         self._offsets, self._blocks = self._near_part()
+        self.seconds = {
+            "octree, pairs and translations": listed - began,
+            "expansions": expanded - listed,
+            "near part": time.perf_counter() - expanded,
+        }
+
+    def _check_memory(self, limit: float | None) -> None:
+        """Refuse what does not fit: the near part, the expansion rows, and a Krylov basis of 50 vectors."""
+        count = (self.tree.end - self.tree.start).astype(np.int64)
+        near = 4 * int((count[self._near.targets] * count[self._near.sources]).sum())
+        rows = 2 * 4 * self.n_triangles * self._width
+        needed = near + rows + 2 * self._far.nbytes + 50 * 8 * self.n_triangles
+        allowed = 0.8 * _physical_memory() if limit is None else limit
+        if needed > allowed:
+            raise MemoryError(
+                f"The solver must fit into {allowed / 2**30:.1f} GiB; got {self.n_triangles} triangles that need "
+                f"{needed / 2**30:.1f} GiB. Use a coarser resolution, or raise memory_limit."
+            )
 
     def _expansion_rows(self) -> tuple[F32, F32]:
         leaf = self.tree.leaf_of_point

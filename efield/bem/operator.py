@@ -37,6 +37,8 @@ class BemOperator:
         The head.
     tolerance : float
         Relative accuracy of products.
+    memory_limit : float, optional
+        See `ChargeLayer`.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class BemOperator:
         The interface of each triangle.
     """
 
-    def __init__(self, head: HeadModel, *, tolerance: float = 1e-4) -> None:
+    def __init__(self, head: HeadModel, *, tolerance: float = 1e-4, memory_limit: float | None = None) -> None:
         surfaces = [interface.surface for interface in head.interfaces]
         counts = [len(surface.triangles) for surface in surfaces]
         self.surface = _merged(surfaces)
@@ -60,7 +62,7 @@ class BemOperator:
         ]
         self.contrast: F64 = np.repeat(contrasts, counts)
         self.areas = self.surface.areas
-        self.layer = ChargeLayer(self.surface, tolerance=tolerance)
+        self.layer = ChargeLayer(self.surface, tolerance=tolerance, memory_limit=memory_limit)
         self._part_areas = np.bincount(self.part, self.areas)
         self._flux = self._flux_defect(len(surfaces))
         self._charge_weight = 0.5 * np.asarray(contrasts)

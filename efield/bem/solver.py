@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import time
 from collections.abc import Callable
 from functools import cached_property
 from importlib import metadata
@@ -39,6 +40,18 @@ class BemSolver:
         Relative residual at which the linear solver stops.
     accuracy : float, optional
         Relative accuracy of the far part of a matrix product.
+    memory_limit : float, optional
+        Bytes the solver may use; by default 0.8 of the machine's memory.
+
+    Attributes
+    ----------
+    cost : dict of str to float
+        What the set-up cost: "bytes" stored, and seconds of each part.
+
+    Raises
+    ------
+    MemoryError
+        If the head has too many triangles for the memory, with the number; before it is used.
 
     Examples
     --------
@@ -50,13 +63,27 @@ class BemSolver:
     True
     """
 
-    def __init__(self, head: HeadModel, *, tolerance: float = 1e-6, accuracy: float = 1e-4) -> None:
+    def __init__(
+        self,
+        head: HeadModel,
+        *,
+        tolerance: float = 1e-6,
+        accuracy: float = 1e-4,
+        memory_limit: float | None = None,
+    ) -> None:
         if not isinstance(head, HeadModel):
             raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
         self.head = head
         self.tolerance = arrays.positive(tolerance, "tolerance")
         self.accuracy = arrays.positive(accuracy, "accuracy")
-        self.operator = BemOperator(head, tolerance=self.accuracy)
+        began = time.perf_counter()
+        self.operator = BemOperator(head, tolerance=self.accuracy, memory_limit=memory_limit)
+        layer = self.operator.layer
+        self.cost = {
+            "bytes": float(layer.nbytes),
+            **{f"seconds, {part}": seconds for part, seconds in layer.seconds.items()},
+            "seconds in all": time.perf_counter() - began,
+        }
 
     def __repr__(self) -> str:
         return f"BemSolver({self.head.name!r}, {len(self.operator.part)} triangles)"
