@@ -135,12 +135,16 @@ def place(
 
 @lru_cache(maxsize=8)
 def _samples(scalp: Surface) -> F64:
-    """Return vertices, edge middles and centroids of the scalp: 2 to 3 mm apart."""
-    corners = scalp.corners
+    """Return the vertices of the scalp, and the middles of long edges.
+
+    A flat casing meets a triangle first at a corner; the middles count where the casing's rim crosses a large one.
+    """
+    following = np.roll(scalp.triangles, -1, axis=1)
     # Each edge of a closed surface belongs to two triangles, once in each direction.
-    once = scalp.triangles < np.roll(scalp.triangles, 1, axis=1)
-    middles = (0.5 * (corners + np.roll(corners, 1, axis=1)))[once]
-    return np.ascontiguousarray(np.concatenate([scalp.vertices, middles, scalp.centroids]))
+    edges = np.stack([scalp.triangles, following], axis=2)[scalp.triangles < following]
+    ends = scalp.vertices[edges]
+    long = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) > 3.0 * _CELL
+    return np.ascontiguousarray(np.concatenate([scalp.vertices, ends[long].mean(axis=1)]))
 
 
 @lru_cache(maxsize=8)

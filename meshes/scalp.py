@@ -1,5 +1,7 @@
 """Find points on the scalp and the direction of the scalp there, smoothed over the patch a coil rests on."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import KDTree
@@ -86,8 +88,8 @@ def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0
     closest, triangle, _ = closest_points(surface, points)
     # A few triangles count even where the mesh is coarser than the patch.
     reach = max(width, 1.5 * surface.mean_edge)
-    samples, directions, areas = _samples(surface)
-    around = KDTree(samples).query_ball_point(closest, reach, return_sorted=True)
+    samples, directions, areas, tree = _samples(surface)
+    around = tree.query_ball_point(closest, reach, return_sorted=True)
     normals = np.empty_like(closest)
     for row, own in enumerate(surface.normals[triangle]):
         index = np.array(around[row], dtype=np.int64)
@@ -100,8 +102,9 @@ def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0
     return closest, normals
 
 
-def _samples(surface: Surface) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the edge middles of each triangle, the surface's normals there, and a third of the triangle's area.
+@lru_cache(maxsize=8)
+def _samples(surface: Surface) -> tuple[FloatArray, FloatArray, FloatArray, KDTree]:
+    """Return the edge middles of each triangle, the surface's normals there, a third of its area, and their tree.
 
     Edge middles integrate over a triangle to second order; centroids are too few where triangles are large.
     """
@@ -109,7 +112,7 @@ def _samples(surface: Surface) -> tuple[FloatArray, FloatArray, FloatArray]:
     middles = 0.5 * (surface.vertices[surface.triangles] + surface.vertices[following]).reshape(-1, 3)
     directions = (surface.vertex_normals[surface.triangles] + surface.vertex_normals[following]).reshape(-1, 3)
     directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-300)
-    return middles, directions, np.repeat(surface.areas / 3.0, 3)
+    return middles, directions, np.repeat(surface.areas / 3.0, 3), KDTree(middles)
 
 
 def scalp_point(head: HeadModel, point: npt.ArrayLike, *, radius: float = 15.0) -> tuple[FloatArray, FloatArray]:

@@ -122,8 +122,8 @@ class ChargeLayer:
         allowed = 0.8 * _physical_memory() if limit is None else limit
         if needed > allowed:
             raise MemoryError(
-                f"The solver must fit into {allowed / 2**30:.1f} GiB; got {self.n_triangles} triangles that need "
-                f"{needed / 2**30:.1f} GiB. Use a coarser resolution, or raise memory_limit."
+                f"The solver must fit into {allowed / 2**30:.3g} GiB; got {self.n_triangles} triangles that need "
+                f"{needed / 2**30:.3g} GiB. Use a coarser resolution, or raise memory_limit."
             )
 
     def _expansion_rows(self) -> tuple[F32, F32]:
