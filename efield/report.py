@@ -211,7 +211,7 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
     lines = {
         "Coil centre": f"{_point(result.pose.origin)} mm, casing {result.distance:.1f} mm off the scalp",
         "Handle": f"points {say_direction(result.handle)}, {result.angle_to_midline:.0f}° to the midline",
-        f"At {didt / 1e6:g} A/µs": f"{what} = {scale * result.field_at_target:.3g} V/m at the target, "
+        f"At {didt / 1e6:g} A/µs": f"{what} = {scale * result.field_at_target:#.3g} V/m at the target, "
         f"{scale * result.normal_at_target:+.2g} V/m along the cortex's normal",
         "Peak": _peak(result.field, scale, near=target.position),
         f"For {field:g} V/m": f"dI/dt = {needed / 1e6:.1f} A/µs{_share(result.coil, needed)}",
@@ -229,7 +229,7 @@ def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> di
     return {
         "Coil centre": f"{_point(pose.origin)} mm, {'casing' if coil.casing else 'origin'} {gap:.1f} mm off the scalp",
         "Handle": f"points {say_direction(pose.apply_vectors(coil.handle))}",
-        f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:.3g} V/m on the cortex{_share(coil, field.didt)}",
+        f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:#.3g} V/m on the cortex{_share(coil, field.didt)}",
         "Peak": f"at {_point(peak.position)} mm, {_depth(head, peak.position):.1f} mm under the scalp",
         "Error estimate": _errors(field),
     }
@@ -259,7 +259,8 @@ def _depth(head: HeadModel, position: FloatArray) -> float:
 def _peak(field: EField, scale: float, *, near: FloatArray) -> str:
     peak = field.peak()
     away = float(np.linalg.norm(peak.position - near))
-    return f"{scale * peak.value:.3g} V/m at {_point(peak.position)} mm, {away:.0f} mm from the target"
+    value = f"{scale * peak.value:#.3g} V/m (99.9 % of the cortex is below)"
+    return f"{value} at {_point(peak.position)} mm, {away:.0f} mm from the target"
 
 
 def _share(coil: Coil, didt: float) -> str:

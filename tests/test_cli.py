@@ -52,7 +52,7 @@ def test_target_writes_a_result_and_says_it(small: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["field.vtp", "summary.json"]
     summary = json.loads((folder / "summary.json").read_text())
     value = summary["field_at_1_A_per_us"]["at_target_V_per_m"]
-    assert f"|E| = {2.0 * value:.3g} V/m at the target" in outcome.stdout
+    assert f"|E| = {2.0 * value:#.3g} V/m at the target" in outcome.stdout
     assert f"{80.0 / value:.1f} A/µs" in outcome.stdout
     assert summary["dose"]["didt_A_per_s"] * value == pytest.approx(80e6, rel=1e-12)
     assert "Result written to m1-hand-right" in outcome.stderr

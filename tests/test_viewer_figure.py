@@ -36,7 +36,7 @@ def test_a_scene_is_linear_in_didt(scene: viewer.Scene, result: efield.SearchRes
     assert np.linalg.norm(scene.field) == pytest.approx(50.0 * result.field_at_target, rel=1e-14)
     assert scene.search is not None
     assert np.allclose(scene.search.values, 50.0 * result.table["value"], rtol=1e-14)
-    assert f"{50.0 * result.field_at_target:.3g} V/m at the target for dI/dt = 50 A/µs" in scene.subtitle
+    assert f"{50.0 * result.field_at_target:#.3g} V/m at the target for dI/dt = 50 A/µs" in scene.subtitle
 
 
 def test_a_scene_puts_the_coil_where_the_pose_says(scene: viewer.Scene, result: efield.SearchResult) -> None:

@@ -268,7 +268,7 @@ def _scene(
     value = float(np.linalg.norm(vector))
     return Scene(
         title=title,
-        subtitle=f"|E| = {value:.3g} V/m at the {'target' if search else 'peak'} for dI/dt = {didt / 1e6:g} A/µs",
+        subtitle=f"|E| = {value:#.3g} V/m at the {'target' if search else 'peak'} for dI/dt = {didt / 1e6:g} A/µs",
         didt=didt,
         surfaces=tuple(interface.surface for interface in head.interfaces),
         cortex=head.cortex,
