@@ -122,8 +122,9 @@ def child_to_parent(degree: int) -> F32:
     Returns
     -------
     ndarray, shape (9, width, width)
-        The last is the identity, for a child with the box of its parent. Octant bit d is set where the child lies on the upper side along axis d. A row of coefficients is
-        multiplied from the left, ``child @ matrix.T``; ``parent @ matrix`` moves local coefficients down.
+        The last is the identity, for a child with the box of its parent. Octant bit d is set where the child lies on
+        the upper side along axis d. A row of coefficients is multiplied from the left, ``child @ matrix.T``;
+        ``parent @ matrix`` moves local coefficients down.
     """
     n, m = _orders(degree)
     width = len(n)
@@ -159,20 +160,59 @@ def multipole_to_local(offsets: F64, source_scale: F64, target_scale: F64, degre
     ndarray, shape (n, width, width)
         For products from the left: ``local = multipole @ matrix``.
     """
-    n, m = _orders(degree)
+    n, _ = _orders(degree)
     width = len(n)
-    schmidt, unitary = _schmidt(degree), _real_from_complex(degree)
-    total_n, total_m = n[:, None] + n[None, :], m[:, None] + m[None, :]
-    index = total_n * total_n + total_n + total_m
-    sign = (-1.0) ** n[:, None] / (schmidt[:, None] * schmidt[None, :])
+    first_index, first_factor, second_index, second_factor = _two_terms(degree)
+    order_n, order_m = _orders(2 * degree)
+    positive = order_n * order_n + order_n + np.abs(order_m)
     out = np.zeros((len(offsets), padded_width(degree), padded_width(degree)), dtype=np.float32)
-    for first in range(0, len(offsets), 64):  # bounds the size of the complex intermediate
-        part = slice(first, first + 64)
-        harmonics = irregular(offsets[part], 2 * degree)
-        # |D + x - y|^-1 = sum_jk conj(R_j(x)) (-1)^n_j Theta_{j+k}(D) conj(R_k(y))
-        matrix = unitary @ (harmonics[:, index] * sign) @ unitary.T
+    for first in range(0, len(offsets), 256):  # bounds the size of the intermediate
+        part = slice(first, first + 256)
+        harmonics = irregular(offsets[part], 2 * degree)[:, positive]
+        values = np.where(order_m >= 0, harmonics.real, harmonics.imag)
+        matrix = first_factor * values[:, first_index] + second_factor * values[:, second_index]
         scale_t = target_scale[part, None] ** n[None, :]
         scale_s = source_scale[part, None] ** n[None, :]
-        local_from_multipole = matrix.real * scale_t[:, :, None] * scale_s[:, None, :]
-        out[part, :width, :width] = local_from_multipole.transpose(0, 2, 1)
+        out[part, :width, :width] = matrix * scale_s[:, :, None] * scale_t[:, None, :]
     return out
+
+
+@lru_cache(maxsize=16)
+def _two_terms(degree: int) -> tuple[I64, F64, I64, F64]:
+    r"""Return how each entry (source, target) of a real translation matrix comes from two irregular harmonics.
+
+    Notes
+    -----
+    :math:`|D + x - y|^{-1} = \sum_{jk} \overline{R_j(x)} (-1)^{n_j} \Theta_{j+k}(D) \overline{R_k(y)}`. In real
+    harmonics an entry joins only the orders that are the sum and the difference of the two orders' magnitudes, of each
+    the real or the imaginary part: two numbers to gather instead of two products with dense unitary matrices.
+
+    Returns
+    -------
+    tuple of ndarray, shape (width, width)
+        Index into real (m >= 0) and imaginary (m < 0) parts of the harmonics of degree up to 2 * degree, and
+        factor; twice.
+    """
+    n, m = _orders(degree)
+    unitary, size = _real_from_complex(degree), np.abs(m)
+    here = np.arange(len(n))
+    total_n = n[:, None] + n[None, :]
+    sign = (-1.0) ** n[None, :] / (_schmidt(degree)[:, None] * _schmidt(degree)[None, :])
+    # [sum or difference of orders] [real or imaginary part]
+    factors = np.zeros((2, 2, len(n), len(n)))
+    for s in (1, -1):
+        for t in (1, -1):
+            row = np.where((s > 0) | (m != 0), unitary[here, n * n + n + s * size], 0.0)
+            column = np.where((t > 0) | (m != 0), unitary[here, n * n + n + t * size], 0.0)
+            weight = row[:, None] * column[None, :] * sign
+            order = s * size[:, None] + t * size[None, :]
+            weight = np.where(order < 0, (-1.0) ** order * weight, weight)
+            kind = 0 if s == t else 1
+            factors[kind, 0] += weight.real
+            # a negative order is the conjugate of the positive one
+            factors[kind, 1] -= np.where(order < 0, -1.0, 1.0) * weight.imag
+    orders = np.stack([size[:, None] + size[None, :], np.abs(size[:, None] - size[None, :])])
+    imaginary = np.abs(factors[:, 1]) > np.abs(factors[:, 0])
+    index = total_n * total_n + total_n + np.where(imaginary, -orders, orders)
+    factor = np.where(imaginary, factors[:, 1], factors[:, 0])
+    return index[0], factor[0], index[1], factor[1]
