@@ -56,12 +56,12 @@ def poses(head, coil):
 
 
 def test_the_functional_is_that_of_the_direct_solution(solver, coil, patch, reciprocal, poses):
-    """Issue 2's bar is 0.5 %. Measured: 6e-5 at most. Both routes share the matrix, whose transpose is exact."""
+    """Issue 2's bar is 0.5 %. Measured: 6e-5 under the coil, 3e-4 on the other side of the head, where it is weak."""
     for pose in poses:
         direct = patch.mean(solver.solve(coil, pose, points=patch.points).vectors)
         found = reciprocal.functional(coil, pose)
         assert found.shape == (3,)
-        assert np.linalg.norm(found - direct) <= 2e-4 * np.linalg.norm(direct)
+        assert np.linalg.norm(found - direct) <= 6e-4 * np.linalg.norm(direct)
 
 
 def test_dipoles_anywhere_and_turned_anyhow(solver, patch, reciprocal):
