@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
@@ -44,7 +44,7 @@ def _cache_is_usable() -> bool:
         return False  # a read-only home: compile afresh in every process
     if not os.access(folder, os.W_OK):
         return False
-    numba.config.CACHE_DIR = folder
+    setattr(numba.config, "CACHE_DIR", folder)  # noqa: B010  # made at run time, unknown to type checkers
     return True
 
 
@@ -53,21 +53,16 @@ _CACHE = _cache_is_usable()
 
 def kernel(function: F) -> F:
     """Compile a public kernel: parallel, nogil, cached."""
-    compiled: F = numba.njit(
-        parallel=True, nogil=True, cache=_CACHE, error_model="numpy", fastmath=_FASTMATH
-    )(function)
-    return compiled
+    compiled = numba.njit(parallel=True, nogil=True, cache=_CACHE, error_model="numpy", fastmath=_FASTMATH)(function)
+    return cast(F, compiled)
 
 
 def serial(function: F) -> F:
     """Compile a kernel that runs on one thread (tree traversals, which carry a stack)."""
-    compiled: F = numba.njit(nogil=True, cache=_CACHE, error_model="numpy")(function)
-    return compiled
+    return cast(F, numba.njit(nogil=True, cache=_CACHE, error_model="numpy")(function))
 
 
 def inline(function: F) -> F:
     """Compile a scalar helper that kernels call."""
-    compiled: F = numba.njit(
-        nogil=True, cache=_CACHE, error_model="numpy", fastmath=_FASTMATH, inline="never"
-    )(function)
-    return compiled
+    compiled = numba.njit(nogil=True, cache=_CACHE, error_model="numpy", fastmath=_FASTMATH, inline="never")(function)
+    return cast(F, compiled)

@@ -75,7 +75,7 @@ def frames(outward: F64, forward: F64) -> F64:
     y = forward - np.einsum("ij,ij->i", forward, z)[:, None] * z
     length = np.linalg.norm(y, axis=1)
     if (length < 1e-6).any():
-        raise ValueError("handle must not point straight into or out of the head; got a direction along the scalp's normal.")
+        raise ValueError("handle must not point straight into or out of the head; got the scalp's normal.")
     y = y / length[:, None]
     return np.ascontiguousarray(np.stack([np.cross(y, z), y, z], axis=2))
 

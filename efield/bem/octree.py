@@ -156,7 +156,8 @@ class Octree:
     @cached_property
     def half_sizes(self) -> F64:
         """Half edge of every cell (mm)."""
-        return 0.5 * self.lattice.edge / 2.0**self.level
+        half: F64 = 0.5 * self.lattice.edge * np.exp2(-self.level.astype(np.float64))
+        return half
 
     @cached_property
     def centres(self) -> F64:

@@ -60,8 +60,9 @@ class FarPairs:
         for axis in range(3):
             code = code + (offset[:, axis] + bound) * (2 * bound) ** axis
         _, first, key = np.unique(code, return_index=True, return_inverse=True)
-        scale_s = 2.0 ** up_s[first]
-        matrices = multipole_to_local(offset[first].astype(float), scale_s, 2.0 ** up_t[first], degree)
+        scale_s = np.exp2(up_s[first].astype(np.float64))
+        scale_t = np.exp2(up_t[first].astype(np.float64))
+        matrices = multipole_to_local(offset[first].astype(float), scale_s, scale_t, degree)
         matrices *= scale_s[:, None, None].astype(np.float32)
         # In units of half the edge of the larger cell; expansions converge as (reach / (distance - reach))^degree.
         larger = 2.0 ** np.maximum(up_t, up_s)[first]
@@ -110,7 +111,8 @@ def degrees_for(distance: F64, degree: int) -> NDArray[np.int64]:
     """
     ratio = _REACH / (distance - _REACH)
     nearest = _REACH / (4.0 - _REACH)
-    return np.clip(np.ceil(degree * np.log(nearest) / np.log(ratio) + _SPARE), 2, degree).astype(np.int64)
+    wanted: F64 = np.ceil(degree * np.log(nearest) / np.log(ratio) + _SPARE)
+    return np.clip(wanted, 2, degree).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

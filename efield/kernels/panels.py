@@ -212,7 +212,7 @@ _TINY = np.float32(1e-30)
 
 
 @inline
-def _arctan2(y: float, x: float) -> float:
+def _arctan2(y: np.float32, x: np.float32) -> np.float32:
     """Return atan2 in single precision without branches, so that loops over it run in vector registers.
 
     The polynomial is 4.4.49 of M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions (1964), with an error

@@ -38,11 +38,11 @@ def stand_off(out: F64, rotations: F64, origins: F64, scalp: F64, height: F64, c
             dy = scalp[p, 1] - origins[i, 1]
             dz = scalp[p, 2] - origins[i, 2]
             x = rotations[i, 0, 0] * dx + rotations[i, 1, 0] * dy + rotations[i, 2, 0] * dz
-            u = int(math.floor((x - corner[0]) / step))
+            u = math.floor((x - corner[0]) / step)
             if u < 0 or u >= height.shape[0]:
                 continue
             y = rotations[i, 0, 1] * dx + rotations[i, 1, 1] * dy + rotations[i, 2, 1] * dz
-            v = int(math.floor((y - corner[1]) / step))
+            v = math.floor((y - corner[1]) / step)
             if v < 0 or v >= height.shape[1]:
                 continue
             z = rotations[i, 0, 2] * dx + rotations[i, 1, 2] * dy + rotations[i, 2, 2] * dz
@@ -114,9 +114,9 @@ def functional_of_poses(
             x = (x - corner[0]) / step
             y = (y - corner[1]) / step
             z = (z - corner[2]) / step
-            a = int(math.floor(x))
-            b = int(math.floor(y))
-            c = int(math.floor(z))
+            a = math.floor(x)
+            b = math.floor(y)
+            c = math.floor(z)
             _weights(x - a, wx)
             _weights(y - b, wy)
             _weights(z - c, wz)

@@ -94,7 +94,7 @@ class SearchResult:
 
     @property
     def angle_to_midline(self) -> float:
-        """Angle between the coil's axis from handle to front and the head's midline, seen from above (degrees, 0 to 90)."""
+        """Angle between the handle and the head's midline, seen from above (degrees, 0 to 90)."""
         return float(np.degrees(np.arctan2(abs(self.handle[0]), abs(self.handle[1]))))
 
     @property
@@ -211,7 +211,7 @@ def check_folder(folder: str | os.PathLike[str]) -> None:
     """Raise ValueError if a folder already holds a result, or is a file; OSError if it cannot be written."""
     target = Path(folder)
     if (target / SUMMARY).exists():
-        raise ValueError(f"folder must not hold a result yet; got {target} with a {SUMMARY}. Name another or remove it.")
+        raise ValueError(f"folder must not hold a result yet; got {target} with a {SUMMARY}. Name another.")
     if target.exists() and not target.is_dir():
         raise ValueError(f"folder must be a folder; got the file {target}.")
     existing = target

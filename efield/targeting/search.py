@@ -31,6 +31,9 @@ _NODE = 3.0
 _CHUNK = 2048
 """Poses handled at once: bounds the memory, and paces the progress."""
 
+_COVER = 72
+"""Angles at which the extent of the table is found: 5 degrees move the tip of a coil by less than a few nodes."""
+
 _NEARLY = 0.99
 """A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
 
@@ -128,8 +131,10 @@ def _silent(stage: str, done: int, of: int) -> None:
 def _score(functionals: F64) -> F64:
     """Return what is maximised: one component, or the magnitude of the vector; V/m at 1 A/us."""
     if functionals.shape[-1] == 1:
-        return -1e6 * functionals[..., 0]
-    return 1e6 * np.linalg.norm(functionals, axis=-1)
+        score: F64 = -1e6 * functionals[..., 0]
+    else:
+        score = 1e6 * np.linalg.norm(functionals, axis=-1)
+    return score
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +165,7 @@ class _Placements:
     ) -> None:
         self.head = head
         self.radius = radius
+        self.spacing = spacing
         self._clearance = Clearance(head, coil, distance)
         self.centre, outward = scalp_point(head, target.position)
         self._plane = frames(outward[None], _front(outward[None]))[0][:, :2]
@@ -171,10 +177,19 @@ class _Placements:
         self.contacts, self.normals = self._contacts(self.offsets)
         n_angles = int(np.ceil(360.0 / angle_step))
         self.angles = 2.0 * np.pi * np.arange(n_angles) / n_angles
-        # All angles at all positions, position by position.
-        normals = np.repeat(self.normals, n_angles, axis=0)
-        self.rotations = _turned(frames(normals, _front(normals)), np.tile(self.angles, len(self.contacts)))
-        self.origins = self._clearance.origins(self.rotations, np.repeat(self.contacts, n_angles, axis=0))
+        self.rotations, self.origins = self._at(self.angles)
+
+    def _at(self, angles: F64) -> tuple[F64, F64]:
+        """Return rotations and origins at these angles, position by position."""
+        normals = np.repeat(self.normals, len(angles), axis=0)
+        rotations = _turned(frames(normals, _front(normals)), np.tile(angles, len(self.contacts)))
+        return rotations, self._clearance.origins(rotations, np.repeat(self.contacts, len(angles), axis=0))
+
+    def cover(self) -> tuple[F64, F64]:
+        """Return rotations and origins that leave no gap between angles for the refinement to fall into."""
+        if len(self.angles) >= _COVER:
+            return self.rotations, self.origins
+        return self._at(2.0 * np.pi * np.arange(_COVER) / _COVER)
 
     def _contacts(self, offsets: F64) -> tuple[F64, F64]:
         return scalp_points(self.head, self.centre + offsets @ self._plane.T)
@@ -231,15 +246,19 @@ class _Table:
     def build(cls, reciprocal: ReciprocalField, space: _Placements, coil: Coil) -> _Table:
         """Tabulate H where dipoles can come to lie."""
         reach = np.linalg.norm(coil.positions, axis=1).max() + 5.0 * _NODE
-        corner = space.origins.min(axis=0) - reach
-        shape = np.ceil((space.origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
+        # Between the positions tried, and where the casing's clearance jumps.
+        spare = 2 + int(np.ceil(space.spacing / _NODE))
+        reach += spare * _NODE
+        all_rotations, all_origins = space.cover()
+        corner = all_origins.min(axis=0) - reach
+        shape = np.ceil((all_origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
         used = np.zeros(shape, dtype=bool)
-        for first in range(0, len(space.origins), _CHUNK):
+        for first in range(0, len(all_origins), _CHUNK):
             rows = slice(first, first + _CHUNK)
-            points = space.origins[rows, None] + np.einsum("pij,sj->psi", space.rotations[rows], coil.positions)
+            points = all_origins[rows, None] + np.einsum("pij,sj->psi", all_rotations[rows], coil.positions)
             cell = ((points.reshape(-1, 3) - corner) / _NODE).astype(np.int64)
             used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
-        used = _grown(used)
+        used = _grown(used, spare)
         nodes = np.argwhere(used)
         field = reciprocal.at(np.ascontiguousarray(corner + _NODE * nodes))
         values = np.full((*shape, *field.shape[1:]), np.nan, dtype=np.float32)
@@ -256,11 +275,11 @@ class _Table:
         return out
 
 
-def _grown(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Add the nodes that cubic interpolation needs around each cell, and two more to spare."""
+def _grown(used: NDArray[np.bool_], spare: int) -> NDArray[np.bool_]:
+    """Add the nodes that cubic interpolation needs around each cell, and some to spare."""
     for axis in range(3):
         grown = used.copy()
-        for shift in range(-3, 5):
+        for shift in range(-1 - spare, 3 + spare):
             grown |= np.roll(used, shift, axis=axis)
         used = grown
     return used
@@ -319,7 +338,11 @@ def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> 
         return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
 
     simplex = np.vstack([np.zeros(3), np.eye(3)])
-    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 1e-6, "maxfev": 120}
-    result = minimize(loss, np.zeros(3), method="Nelder-Mead", options=options)
+    result = minimize(
+        loss,
+        np.zeros(3),
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.05, "fatol": 1e-6, "maxfev": 120},
+    )
     u, v, angle = first + scale * result.x
     return _Placement(float(u), float(v), float(angle)), -float(result.fun)

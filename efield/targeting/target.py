@@ -195,9 +195,8 @@ class Patch:
 
 def vertex_areas(surface: Surface) -> F64:
     """Return a third of the area of the triangles around each vertex (mm^2)."""
-    return np.bincount(
-        surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3), minlength=len(surface.vertices)
-    )
+    thirds = np.repeat(surface.areas / 3.0, 3)
+    return np.bincount(surface.triangles.ravel(), thirds, minlength=len(surface.vertices)).astype(np.float64)
 
 
 def _bank(head: HeadModel, key: str) -> I64:
