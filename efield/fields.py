@@ -138,8 +138,14 @@ class EField:
         ------
         ValueError
             If the suffix is another one, or .vtp is asked for a field at free points.
+        OSError
+            If the folder does not exist or cannot be written.
         """
         target = Path(path)
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"path must lie in a folder that exists; got {target}.")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(f"path must lie in a folder that can be written; got {target}.")
         arrays.choice(target.suffix, "path's suffix", [".npz", ".vtp"])
         if target.suffix == ".vtp" and self.surface is None:
             raise ValueError("path must end in .npz for a field at free points; got .vtp, which holds surfaces.")

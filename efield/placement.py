@@ -114,6 +114,8 @@ def place(
     ------
     ValueError
         If a number is not finite, the distance is negative, or the handle points along the scalp's normal.
+    TypeError
+        If `head` or `coil` is something else.
 
     Examples
     --------
@@ -123,6 +125,10 @@ def place(
     >>> bool(abs(pose.origin[2] - 94) < 0.2)
     True
     """
+    if not isinstance(head, HeadModel):
+        raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
+    if coil is not None and not isinstance(coil, Coil):
+        raise TypeError(f"coil must be a coils.Coil or None; got {type(coil).__name__}.")
     point, outward = scalp_point(head, arrays.vector(getattr(centre, "position", centre), "centre"))
     rotation = frames(outward[None], -arrays.unit_vector(handle, "handle")[None])
     distance = arrays.non_negative(distance, "distance")

@@ -290,6 +290,8 @@ class ChargeLayer:
         -------
         ndarray, shape (n_points, 3, n_rhs)
         """
+        if not len(points):
+            return np.zeros((0, 3, charge.shape[1]))
         target = Octree.build(points, self.lattice, LEAF_SIZE)
         far, near = pair_up(target, self.tree, self.degree)
         q = np.ascontiguousarray(charge[self.tree.order].T)

@@ -74,8 +74,8 @@ class BemSolver:
         if not isinstance(head, HeadModel):
             raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
         self.head = head
-        self.tolerance = arrays.positive(tolerance, "tolerance")
-        self.accuracy = arrays.positive(accuracy, "accuracy")
+        self.tolerance = _below_one(tolerance, "tolerance")
+        self.accuracy = _below_one(accuracy, "accuracy")
         began = time.perf_counter()
         self.operator = BemOperator(head, tolerance=self.accuracy, memory_limit=memory_limit)
         layer = self.operator.layer
@@ -233,7 +233,17 @@ def check_outside(head: HeadModel, coil: Coil, pose: Pose) -> None:
 
 
 def _finite(value: float, name: str) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a finite number; got {value!r}.") from None
     if not np.isfinite(number):
         raise ValueError(f"{name} must be a finite number; got {value}.")
+    return number
+
+
+def _below_one(value: float, name: str) -> float:
+    number = arrays.positive(value, name)
+    if number >= 1.0:
+        raise ValueError(f"{name} must be less than 1, as it is relative; got {number:g}.")
     return number

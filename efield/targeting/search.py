@@ -84,9 +84,12 @@ def optimize(
     ------
     ValueError
         If an argument is out of range or the target lies outside the head.
+    TypeError
+        If `solver`, `coil` or `target` is something else.
     RuntimeError
         If a linear system does not converge.
     """
+    _check_types(solver, coil, target)
     distance = arrays.non_negative(distance, "distance")
     radius = arrays.positive(radius, "radius")
     spacing = arrays.positive(spacing, "spacing")
@@ -122,6 +125,15 @@ def optimize(
         distance=distance,
         table=space.summary(values),
     )
+
+
+def _check_types(solver: BemSolver, coil: Coil, target: Target) -> None:
+    if not isinstance(solver, BemSolver):
+        raise TypeError(f"solver must be an efield.BemSolver; got {type(solver).__name__}. Use BemSolver(head).")
+    if not isinstance(coil, Coil):
+        raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}. Use coils.load_coil(name).")
+    if not isinstance(target, Target):
+        raise TypeError(f"target must be an efield.Target; got {type(target).__name__}. Use Target.named(name, head).")
 
 
 def _silent(stage: str, done: int, of: int) -> None:

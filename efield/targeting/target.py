@@ -49,7 +49,7 @@ class Target:
     Raises
     ------
     ValueError
-        If a number is not finite, `direction` is zero or `radius` is not positive.
+        If a number is not finite, `direction` is zero, `radius` is not positive or `region` is no list of indices.
     """
 
     position: F64
@@ -64,6 +64,8 @@ class Target:
         if self.direction is not None:
             object.__setattr__(self, "direction", arrays.unit_vector(self.direction, "direction"))
         object.__setattr__(self, "radius", arrays.positive(self.radius, "radius"))
+        if self.region is not None:
+            object.__setattr__(self, "region", _indices(self.region))
 
     @classmethod
     def named(
@@ -102,6 +104,8 @@ class Target:
         ValueError
             If the name or the side is unknown, or the head has no such region.
         """
+        if not isinstance(head, HeadModel):
+            raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
         arrays.choice(name, "name", sorted(_NAMES))
         arrays.choice(side, "side", ["left", "right"])
         key = f"{name}-{side}"
@@ -143,6 +147,9 @@ class Target:
                 "Positions are in the head's own space, millimetres, RAS."
             )
         cortex = head.cortex
+        if self.region is not None and self.region.max(initial=-1) >= len(cortex.vertices):
+            last = len(cortex.vertices) - 1
+            raise ValueError(f"region must index the cortex of {head.name}, 0 to {last}; got {self.region.max()}.")
         distance = np.linalg.norm(cortex.vertices - self.position, axis=1)
         allowed = np.zeros(len(distance), dtype=bool)
         allowed[self.region if self.region is not None else slice(None)] = True
@@ -191,6 +198,13 @@ class Patch:
         """Return the weighted mean of one vector per point."""
         total: F64 = self.weights @ vectors
         return total
+
+
+def _indices(region: ArrayLike) -> I64:
+    values = np.asarray(region)
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer) or (values < 0).any():
+        raise ValueError(f"region must be a list of vertex indices; got {values.dtype} of shape {values.shape}.")
+    return values.astype(np.int64)
 
 
 def vertex_areas(surface: Surface) -> F64:
