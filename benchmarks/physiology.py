@@ -101,24 +101,29 @@ def search(solver: BemSolver, coil: Coil, name: str, side: str, **options: float
     return Row(f"{name} {side}", result, angle, into, result.field.maximum)
 
 
-def print_rows(rows: list[Row]) -> None:
-    """Print the results as Markdown."""
+def print_header() -> None:
+    """Print the head of the table."""
     print(
         "| target | depth (mm) | from midline (mm) | to sulcus normal (deg) | current | to midline (deg) "
         "| V/m per A/us | normal part | peak of cortex | maximum | peak to target (mm) "
-        "| A/us for 60 V/m | of coil's maximum |"
+        "| A/us for 60 V/m | of coil's maximum | estimated error |"
     )
-    print("|---|" + "---:|" * 12)
-    for row in rows:
-        best, peak = row.result, row.result.field.peak()
-        didt = best.didt_for(WANTED)
-        share = "unknown" if best.coil.max_didt is None else f"{didt / best.coil.max_didt:.0%}"
-        print(
-            f"| {row.name} | {best.target_depth:.1f} | {abs(best.target.position[0]):.0f} | {row.to_bank:.0f} "
-            f"| {'into' if row.into_cortex else 'out of'} the bank | {best.angle_to_midline:.0f} "
-            f"| {best.field_at_target:.2f} | {best.normal_at_target:+.2f} | {peak.value:.2f} | {row.maximum:.2f} "
-            f"| {row.peak_distance:.0f} | {didt / 1e6:.0f} | {share} |"
-        )
+    print("|---|" + "---:|" * 13, flush=True)
+
+
+def print_row(row: Row) -> None:
+    """Print one target as Markdown, as soon as it is known."""
+    best, peak = row.result, row.result.field.peak()
+    didt = best.didt_for(WANTED)
+    share = "unknown" if best.coil.max_didt is None else f"{didt / best.coil.max_didt:.0%}"
+    error = best.field.error_estimate.relative_error
+    print(
+        f"| {row.name} | {best.target_depth:.1f} | {abs(best.target.position[0]):.0f} | {row.to_bank:.0f} "
+        f"| {'into' if row.into_cortex else 'out of'} the bank | {best.angle_to_midline:.0f} "
+        f"| {best.field_at_target:.2f} | {best.normal_at_target:+.2f} | {peak.value:.2f} | {row.maximum:.2f} "
+        f"| {row.peak_distance:.0f} | {didt / 1e6:.0f} | {share} | {error:.1%} |",
+        flush=True,
+    )
 
 
 def print_sites(rows: list[Row]) -> None:
@@ -168,8 +173,11 @@ def main() -> None:
         solver = BemSolver(load_head(resolution=arguments.resolution))
         wanted, options = TARGETS, {}
     print(f"{solver.head!r} {solver.head.resolution}, {coil.name}, 4 mm from casing to scalp\n")
-    rows = [search(solver, coil, name, side, **options) for name, side in wanted]
-    print_rows(rows)
+    print_header()
+    rows = []
+    for name, side in wanted:
+        rows.append(search(solver, coil, name, side, **options))
+        print_row(rows[-1])
     print_sites(rows)
     print_literature()
 

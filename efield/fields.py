@@ -33,12 +33,16 @@ class ErrorEstimate:
     charge_imbalance : float
         Greatest net charge of a closed surface, relative to the sum of its absolute charges; exactly 0 in theory.
     interface_mismatch : float
-        Between the collocation points: root mean square of the charge that the continuity of current asks for
-        minus the charge that is there, relative to the charge. Falls in proportion to the edge length; the error of
-        the field falls with its square.
+        How well the interface condition holds between the collocation points: root mean square of the charge that
+        continuity of current asks for within the triangles near the cortex, less the mean of each triangle, relative to
+        the charge. It falls with the edge length; what it means for the field is `relative_error`.
     flux_error : float
         Worst relative error of the flux of one triangle's charge through a surface before it was corrected: a
         measure of quadrature and far-field accuracy.
+    relative_error : float
+        Estimated relative L2 error of the field over the head's cortex, weighted with area, from charge that is
+        constant on each triangle: within a factor of 2 in heads, several times too large on smooth spheres.
+        Conductivities, coil and anatomy are not part of it. See `efield.bem.estimate`.
     """
 
     residual: float
@@ -46,6 +50,7 @@ class ErrorEstimate:
     charge_imbalance: float
     interface_mismatch: float
     flux_error: float
+    relative_error: float
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name."""
@@ -101,12 +106,13 @@ class EField:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.vectors).all():
-            raise ValueError("points must keep off the coil's dipoles and the triangles' edges; got a field that is not finite.")
+            raise ValueError("points must keep off the coil's dipoles; got a field that is not finite.")
 
     @cached_property
     def magnitude(self) -> F64:
         """Magnitude at each point (V/m), shape (n,)."""
-        return np.linalg.norm(self.vectors, axis=1)
+        magnitude: F64 = np.linalg.norm(self.vectors, axis=1)
+        return magnitude
 
     @cached_property
     def normal(self) -> F64:
@@ -161,16 +167,21 @@ class EField:
         return json.dumps({"error_estimate": self.error_estimate.as_dict(), "provenance": dict(self.provenance)})
 
     def _write_npz(self, path: Path) -> None:
-        extra = {} if self.surface is None else {"triangles": self.surface.triangles}
+        triangles = np.empty((0, 3), dtype=np.int32) if self.surface is None else self.surface.triangles
         np.savez_compressed(
-            path, points=self.points, vectors=self.vectors, didt=self.didt, about=np.array(self._about()), **extra
+            path,
+            points=self.points,
+            vectors=self.vectors,
+            triangles=triangles,
+            didt=self.didt,
+            about=np.array(self._about()),
         )
 
     def _write_vtp(self, path: Path) -> None:
         import pyvista as pv  # here, so that `import efield` stays fast
 
         assert self.surface is not None
-        mesh = pv.PolyData.from_regular_faces(self.surface.vertices, self.surface.triangles)
+        mesh = pv.PolyData.from_regular_faces(self.surface.vertices, self.surface.triangles.astype(int))
         mesh.point_data["E (V/m)"] = self.vectors.astype(np.float32)
         mesh.point_data["|E| (V/m)"] = self.magnitude.astype(np.float32)
         mesh.point_data["E normal (V/m)"] = self.normal.astype(np.float32)

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
 from efield.bem import quadrature
-from efield.bem.krylov import KrylovResult
+from efield.bem.estimate import estimate_error
 from efield.bem.operator import BemOperator
-from efield.fields import EField, ErrorEstimate
+from efield.fields import EField
 from efield.primary import primary_field
 from meshes import HeadModel, Pose, arrays
 from meshes.checks import winding_numbers
@@ -24,9 +24,6 @@ from meshes.checks import winding_numbers
 F64 = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
-
-_SAMPLES = 2000
-"""Triangles at which the interface condition is checked between the collocation points."""
 
 
 class BemSolver:
@@ -142,8 +139,9 @@ class BemSolver:
         where = self.head.cortex.vertices if points is None else arrays.vectors(points, "points", allow_single=True)
         # The solution is linear in dI/dt: solving for 1 A/us keeps the same bits for every intensity.
         unit = 1e6
-        rhs = self.operator.contrast * self.operator.without_net_flux(self.normal_primary(coil, pose, unit)[:, None])[:, 0]
-        result = self.operator.solve(rhs[:, None], tolerance=self.tolerance, progress=progress)
+        normal = self.operator.without_net_flux(self.normal_primary(coil, pose, unit)[:, None])
+        rhs = self.operator.contrast[:, None] * normal
+        result = self.operator.solve(rhs, tolerance=self.tolerance, progress=progress)
         charge = result.solution
 
         def evaluate(at: F64) -> F64:
@@ -155,43 +153,12 @@ class BemSolver:
             vectors=evaluate(where),
             didt=didt,
             surface=surface,
-            error_estimate=self._estimate(coil, pose, unit, result),
+            error_estimate=estimate_error(
+                self.operator, result, self.head.cortex, lambda at: primary_field(at, coil, pose, didt=unit)
+            ),
             provenance=self.provenance(coil),
             evaluate=evaluate,
         )
-
-    def _estimate(self, coil: Coil, pose: Pose, didt: float, result: KrylovResult) -> ErrorEstimate:
-        charge = result.solution[:, 0]
-        areas, part = self.operator.areas, self.operator.part
-        net = np.abs(np.bincount(part, areas * charge))
-        total = np.bincount(part, areas * np.abs(charge))
-        return ErrorEstimate(
-            residual=result.residuals[0][-1],
-            iterations=result.iterations,
-            charge_imbalance=float((net / np.maximum(total, np.finfo(float).tiny)).max()),
-            interface_mismatch=self._mismatch(coil, pose, didt, charge),
-            flux_error=self.operator.flux_error,
-        )
-
-    def _mismatch(self, coil: Coil, pose: Pose, didt: float, charge: F64) -> float:
-        """Compare the charge that continuity of current asks for with the charge there, off the centroids."""
-        surface = self.operator.surface
-        n = len(charge)
-        # Half of the sample lies where the charge is, half is spread evenly.
-        strongest = np.argsort(np.abs(charge) * self.operator.areas)[::-1][: _SAMPLES // 2]
-        even = np.linspace(0, n - 1, min(n, _SAMPLES // 2)).astype(np.int64)
-        chosen = np.unique(np.concatenate([strongest, even]))
-        barycentric = np.array([0.6, 0.2, 0.2])
-        where = np.einsum("v,nvd->nd", barycentric, surface.corners[chosen])
-        field = self.operator.layer.field(where, charge[:, None])[:, :, 0] + primary_field(where, coil, pose, didt=didt)
-        normal = np.einsum("nd,nd->n", field, surface.normals[chosen])
-        weights = np.repeat(self.operator.areas, 3)
-        corners = surface.triangles.ravel()
-        vertex = np.bincount(corners, np.repeat(charge * self.operator.areas, 3)) / np.bincount(corners, weights)
-        there = vertex[surface.triangles[chosen]] @ barycentric
-        asked = 2.0 * self.operator.contrast[chosen] * normal
-        scale = np.sqrt(np.mean(asked**2))
-        return float(np.sqrt(np.mean((asked - there) ** 2)) / scale) if scale > 0.0 else 0.0
 
     def provenance(self, coil: Coil) -> dict[str, str]:
         """Return what the result depends on: versions, checksums, settings."""
