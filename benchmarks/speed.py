@@ -82,7 +82,8 @@ def direct_rows(surface: meshes.Surface, rows: NDArray[np.int64], charge: F64) -
 
 def products(largest: int, *, with_fmm: bool) -> list[tuple[int, float]]:
     """Print table 1; return triangles and seconds."""
-    head = "| triangles | set-up s | product s | 16 at once, s each | error | memory MB |" + (" fmm3dpy s |" if with_fmm else "")
+    head = "| triangles | set-up s | product s | 16 at once, s each | error | memory MB |"
+    head += " fmm3dpy s |" if with_fmm else ""
     print(head)
     print("|" + "---:|" * (head.count("|") - 1))
     rng = np.random.default_rng(1)

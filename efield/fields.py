@@ -34,8 +34,9 @@ class ErrorEstimate:
         Greatest net charge of a closed surface, relative to the sum of its absolute charges; exactly 0 in theory.
     interface_mismatch : float
         How well the interface condition holds between the collocation points: root mean square of the charge that
-        continuity of current asks for within the triangles near the cortex, less the mean of each triangle, relative to
-        the charge. It falls with the edge length; what it means for the field is `relative_error`.
+        continuity of current asks for within the triangles near the cortex, less the mean of each triangle, relative
+        to what it would ask for if the whole field were normal. It falls with the edge length; what it means for the
+        field is `relative_error`.
     flux_error : float
         Worst relative error of the flux of one triangle's charge through a surface before it was corrected: a
         measure of quadrature and far-field accuracy.

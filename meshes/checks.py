@@ -251,6 +251,10 @@ def _check_nesting(interfaces: tuple[Interface, ...]) -> None:
     outside.
     """
     scalp = interfaces[0]
+    if scalp.sigma_outside != 0.0:
+        raise ValueError(
+            f"{scalp.name}, the first surface, must have sigma_outside = 0, air; got {scalp.sigma_outside:g} S/m."
+        )
     for i, interface in enumerate(interfaces):
         # The first vertex of each piece of the surface.
         points = interface.surface.vertices[np.unique(_labels(interface.surface), return_index=True)[1]]
@@ -291,6 +295,11 @@ def _check_cortex(head: HeadModel) -> None:
         raise ValueError(
             f"cortex must lie inside the scalp and fill a good part of it; got {int(outside.sum())} vertices outside "
             f"and an extent of {size:.3g} mm. Check units (mm) and frame."
+        )
+    if head.cortex.is_closed and head.cortex.volume < 0.0:
+        raise ValueError(
+            f"cortex must have normals out of the brain, positive volume; got {head.cortex.volume:g} mm^3. "
+            "Reverse the order of each triangle's vertices."
         )
 
 

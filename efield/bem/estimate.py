@@ -131,8 +131,10 @@ def discretisation_error(
     within = np.einsum("cv,nvd->ncd", _CHILDREN.mean(axis=1), corners).reshape(-1, 3)
     where = np.concatenate([within, points])
     field = operator.layer.field(where, charge[:, None])[:, :, 0] + primary(where)
-    normal = np.einsum("ncd,nd->nc", field[: len(within)].reshape(-1, 4, 3), normals)
-    missing = 2.0 * operator.contrast[used, None] * (normal - normal.mean(axis=1, keepdims=True))
+    inside = field[: len(within)].reshape(-1, 4, 3)
+    normal = np.einsum("ncd,nd->nc", inside, normals)
+    factor = 2.0 * operator.contrast[used, None]
+    missing = factor * (normal - normal.mean(axis=1, keepdims=True))
 
     error = np.empty_like(points)
     children = np.einsum("cuv,nvd->ncud", _CHILDREN, corners).reshape(-1, 3, 3)
@@ -149,8 +151,10 @@ def discretisation_error(
     weight = drawn * _vertex_areas(cortex)[rows] / share[rows]
     lost = weight @ np.sum(error**2, axis=1)
     relative = _RESPONSE * np.sqrt(lost / (weight @ np.sum(field[len(within) :] ** 2, axis=1)))
-    there = 4.0 * operator.areas[used] @ charge[used] ** 2
-    mismatch = np.sqrt((operator.areas[used] @ np.sum(missing**2, axis=1)) / there) if there > 0.0 else 0.0
+    # Not relative to the charge, which may be zero: inner spheres around a common centre carry none.
+    weighted = operator.areas[used, None] * factor**2
+    whole = float(np.sum(weighted * np.sum(inside**2, axis=2)))
+    mismatch = np.sqrt(np.sum(operator.areas[used, None] * missing**2) / whole) if whole > 0.0 else 0.0
     return float(relative), float(mismatch)
 
 

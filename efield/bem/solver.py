@@ -18,8 +18,8 @@ from efield.bem.estimate import estimate_error
 from efield.bem.operator import BemOperator
 from efield.fields import EField
 from efield.primary import primary_field
-from meshes import HeadModel, Pose, arrays
-from meshes.checks import winding_numbers
+from meshes import HeadModel, Pose, Surface, arrays
+from meshes.checks import crossing_pairs, winding_numbers
 
 F64 = NDArray[np.float64]
 
@@ -197,6 +197,30 @@ def check_outside(head: HeadModel, coil: Coil, pose: Pose) -> None:
                 f"pose must leave the coil outside the head; got {int(inside.sum())} of {len(points)} {what} of "
                 f"{coil.name} inside the scalp. Move the coil back along its own -z axis, or use efield.place."
             )
+    _check_casing(head, coil, pose)
+
+
+def _check_casing(head: HeadModel, coil: Coil, pose: Pose) -> None:
+    """Raise ValueError if the casing and the scalp cross; a touch within 0.1 mm is allowed."""
+    if coil.casing is None:
+        return
+    back = np.eye(4)
+    back[:3, 3] = -0.1 * pose.z_axis
+    casing = coil.casing.transformed(back @ pose.matrix)
+    low, high = casing.vertices.min(axis=0), casing.vertices.max(axis=0)
+    corners = head.scalp.corners
+    near = ((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)
+    if not near.any():
+        return
+    patch = Surface(head.scalp.vertices, head.scalp.triangles[near], "scalp")
+    first, second = crossing_pairs([patch, casing])
+    count = int(near.sum())
+    crossing = int(((first < count) & (second >= count)).sum())
+    if crossing:
+        raise ValueError(
+            f"pose must leave the coil outside the head; got a casing of {coil.name} that cuts the scalp at {crossing} "
+            "pairs of triangles. Move the coil back along its own -z axis, or use efield.place with coil=."
+        )
 
 
 def _finite(value: float, name: str) -> float:

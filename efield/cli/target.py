@@ -51,7 +51,9 @@ def run(
     import coils
     import efield
     import meshes
+    from efield.targeting.search import check_search
 
+    check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
     coil = coils.load_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")

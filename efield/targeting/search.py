@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,10 +27,16 @@ Progress = Callable[[str, int, int], None]
 logger = logging.getLogger(__name__)
 
 _NODE = 3.0
-"""Spacing of the tabulated reciprocal field (mm)."""
+"""Greatest spacing of the tabulated reciprocal field (mm)."""
 
 _CHUNK = 2048
 """Poses handled at once: bounds the memory, and paces the progress."""
+
+_SUSPECT = 0.01
+"""Search and direct solution may differ by this share of the field at the target before a warning is given."""
+
+_MOST = 2e6
+"""Poses of one search; bounds memory and time."""
 
 _COVER = 72
 """Angles at which the extent of the table is found: 5 degrees move the tip of a coil by less than a few nodes."""
@@ -90,12 +97,7 @@ def optimize(
         If a linear system does not converge.
     """
     _check_types(solver, coil, target)
-    distance = arrays.non_negative(distance, "distance")
-    radius = arrays.positive(radius, "radius")
-    spacing = arrays.positive(spacing, "spacing")
-    angle_step = arrays.positive(angle_step, "angle_step")
-    if angle_step > 90.0:
-        raise ValueError(f"angle_step must be at most 90 degrees; got {angle_step:g}.")
+    check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
     report = progress if progress is not None else _silent
     patch = target.on(solver.head)
     directions = np.eye(3) if target.direction is None else target.direction[None]
@@ -112,7 +114,7 @@ def optimize(
     field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
     at_patch = field.vectors[patch.indices] if len(patch.indices) else field.at(patch.points)
     vector = patch.mean(at_patch)
-    return SearchResult(
+    best_result = SearchResult(
         pose=pose,
         coil=coil,
         head=solver.head,
@@ -125,6 +127,34 @@ def optimize(
         distance=distance,
         table=space.summary(values),
     )
+    if best_result.search_error > _SUSPECT:
+        warnings.warn(
+            f"The search's field at the target must agree with the direct solution to {_SUSPECT:.0%}; got "
+            f"{best_result.search_error:.1%}. Another pose may be better: the coil's dipoles come too near the scalp "
+            "for the tabulated field (raise distance), or the field there nearly vanishes.",
+            stacklevel=2,
+        )
+    return best_result
+
+
+def check_search(*, distance: float, radius: float, spacing: float, angle_step: float) -> None:
+    """Raise ValueError unless the options of `optimize` are in range; see there for what they are."""
+    arrays.non_negative(distance, "distance")
+    arrays.positive(radius, "radius")
+    arrays.positive(spacing, "spacing")
+    arrays.positive(angle_step, "angle_step")
+    if distance > 100.0:
+        raise ValueError(f"distance must be at most 100 mm; got {distance:g}.")
+    if radius > 150.0:
+        raise ValueError(f"radius must be at most 150 mm, half a head; got {radius:g}.")
+    if angle_step > 90.0:
+        raise ValueError(f"angle_step must be at most 90 degrees; got {angle_step:g}.")
+    poses = np.pi * (radius / spacing) ** 2 * 360.0 / angle_step
+    if poses > _MOST:
+        raise ValueError(
+            f"radius, spacing and angle_step must give at most {_MOST:.0e} poses; got {poses:.1e}. The best pose is "
+            "refined continuously, so that steps of 2 mm and 5 degrees are fine enough."
+        )
 
 
 def _check_types(solver: BemSolver, coil: Coil, target: Target) -> None:
@@ -178,6 +208,7 @@ class _Placements:
         self.head = head
         self.radius = radius
         self.spacing = spacing
+        self.distance = distance
         self._clearance = Clearance(head, coil, distance)
         self.centre, outward = scalp_point(head, target.position)
         self._plane = frames(outward[None], _front(outward[None]))[0][:, :2]
@@ -250,38 +281,41 @@ def _turned(rotations: F64, angles: F64) -> F64:
 class _Table:
     """The reciprocal field at the nodes of a regular grid around all placements."""
 
-    def __init__(self, values: F32, corner: F64) -> None:
+    def __init__(self, values: F32, corner: F64, node: float) -> None:
         self._values = values
         self._corner = corner
+        self._node = node
 
     @classmethod
     def build(cls, reciprocal: ReciprocalField, space: _Placements, coil: Coil) -> _Table:
         """Tabulate H where dipoles can come to lie."""
-        reach = np.linalg.norm(coil.positions, axis=1).max() + 5.0 * _NODE
+        # The stencil reaches two nodes towards the scalp, where the field jumps: keep it outside.
+        node = float(np.clip(0.45 * (space.distance - coil.positions[:, 2].max()), 1.0, _NODE))
         # Between the positions tried, and where the casing's clearance jumps.
-        spare = 2 + int(np.ceil(space.spacing / _NODE))
-        reach += spare * _NODE
+        spare = 2 + int(np.ceil(space.spacing / node))
+        reach = np.linalg.norm(coil.positions, axis=1).max() + (5.0 + spare) * node
         all_rotations, all_origins = space.cover()
         corner = all_origins.min(axis=0) - reach
-        shape = np.ceil((all_origins.max(axis=0) + reach - corner) / _NODE).astype(np.int64)
+        shape = np.ceil((all_origins.max(axis=0) + reach - corner) / node).astype(np.int64)
         used = np.zeros(shape, dtype=bool)
         for first in range(0, len(all_origins), _CHUNK):
             rows = slice(first, first + _CHUNK)
             points = all_origins[rows, None] + np.einsum("pij,sj->psi", all_rotations[rows], coil.positions)
-            cell = ((points.reshape(-1, 3) - corner) / _NODE).astype(np.int64)
+            cell = ((points.reshape(-1, 3) - corner) / node).astype(np.int64)
             used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
         used = _grown(used, spare)
         nodes = np.argwhere(used)
-        field = reciprocal.at(np.ascontiguousarray(corner + _NODE * nodes))
+        field = reciprocal.at(np.ascontiguousarray(corner + node * nodes))
         values = np.full((*shape, *field.shape[1:]), np.nan, dtype=np.float32)
         values[used] = field
         logger.debug("reciprocal field tabulated at %d nodes of %s", len(nodes), shape)
-        return cls(values, corner)
+        return cls(values, corner, node)
 
     def functionals(self, coil: Coil, rotations: F64, origins: F64) -> F64:
         """Return sum m . H for poses, shape (n_poses, n_functionals)."""
         out = np.empty((len(rotations), self._values.shape[3]))
-        functional_of_poses(out, rotations, origins, coil.positions, coil.moments, self._values, self._corner, _NODE)
+        grid = (self._values, self._corner, self._node)
+        functional_of_poses(out, rotations, origins, coil.positions, coil.moments, *grid)
         if np.isnan(out).any():
             raise RuntimeError("The table of the reciprocal field must cover every placement; got one outside it.")
         return out
@@ -317,6 +351,11 @@ def _refine(
         found.append(_climb(space, coil, table, start))
         report("refine", number + 1, len(starts))
     best, score = max(found, key=lambda pair: pair[1])
+    if not score > 0.0:
+        raise ValueError(
+            f"direction must be reachable by some placement; got at best {score:.3g} V/m at 1 A/us along it. Reverse "
+            "the direction, or widen the search radius."
+        )
     functionals = table.functionals(coil, *space.frame(best))[0]
     if len(functionals) == 3 and patch.normal is not None and -(functionals @ patch.normal) > 0.0:
         turned, other = _climb(space, coil, table, _Placement(best.u, best.v, best.angle + np.pi))
@@ -346,7 +385,7 @@ def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> 
     def loss(step: F64) -> float:
         u, v, angle = first + scale * step
         if np.hypot(u, v) > space.radius:
-            return 0.0
+            return float("inf")
         return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
 
     simplex = np.vstack([np.zeros(3), np.eye(3)])
