@@ -14,7 +14,7 @@ from tests import reference
 # Each child is summed in closed form; only re-association differs from the twin.
 ROUNDING = 1e-11
 
-# Estimate over the change when every triangle is split; 0.98 here, 1.2 to 1.7 in benchmarks/error_estimate.py.
+# Estimate over the change when every triangle is split; 0.98 here, 0.8 to 1.7 in benchmarks/error_estimate.py.
 LOWEST, HIGHEST = 0.8, 1.7
 
 

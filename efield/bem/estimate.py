@@ -14,10 +14,10 @@ around a sample of cortex points. That field, times 1.5, is the estimate; the fa
 response of all other charges to d and what varies within a quarter.
 
 Measured (benchmarks/error_estimate.py), estimate over the change when every triangle is split in four where it lies:
-1.4 to 1.7 in five-layer spheres, 1.0 in three-layer ones, 1.2 in the default head; and 0.7 of the difference between
-the head's "fast" and "standard" resolutions at the same points, which includes the change of the anatomy. Against
-the exact field of round spheres it is 2 to 6 times too large: the errors of constant charge and of flat triangles
-partly cancel on smooth surfaces.
+1.4 to 1.7 in five-layer spheres, 1.0 in three-layer ones, 0.8 and 1.2 at two poses on the default head; and 0.7 of
+the difference between its "fast" and "standard" resolutions at the same points, which includes the change of the
+anatomy. Against the exact field of round spheres it is 2 to 6 times too large: the errors of constant charge and of
+flat triangles partly cancel on smooth surfaces.
 """
 
 from __future__ import annotations
