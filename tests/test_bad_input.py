@@ -106,6 +106,22 @@ def test_a_coil_in_the_head(small_solver, coil, origin, z, casing):
     )
 
 
+def test_a_scalp_that_pokes_through_the_casing_between_its_corners(small_solver, coil):
+    """A corner of the scalp 0.3 mm inside the casing's face, with none of the casing's corners in the head."""
+    tip = small_solver.head.scalp.vertices[0]
+    outward = tip / np.linalg.norm(tip)
+
+    def over(gap):
+        return meshes.Pose.from_axes(tip + gap * outward + [2.0, 0.0, 0.0], -outward, (0.3, 1.0, 0.2))
+
+    small_solver.solve(coil, over(0.0))  # a mere touch is allowed
+    refuse(
+        lambda: small_solver.solve(coil, over(-0.3)),
+        ValueError,
+        r"got a casing of magstim-70mm that cuts the scalp at \d+ pairs of triangles\. Move the coil back",
+    )
+
+
 def test_points_on_a_dipole(small_solver, pose):
     dipole = coils.Coil(positions=np.zeros((1, 3)), moments=[[0.0, 0.0, 1.0]], name="dipole")
     refuse(
