@@ -100,8 +100,8 @@ def products(largest: int, *, with_fmm: bool) -> list[tuple[int, float]]:
         block = charge * rng.uniform(0.5, 1.5, 16)
         result = layer.normal_field(charge)
         layer.normal_field(block)
-        one = best_of(5, lambda layer=layer, charge=charge: layer.normal_field(charge))  # type: ignore[misc]
-        many = best_of(2, lambda layer=layer, block=block: layer.normal_field(block)) / 16  # type: ignore[misc]
+        one = best_of(5, lambda layer=layer, charge=charge: layer.normal_field(charge))
+        many = best_of(2, lambda layer=layer, block=block: layer.normal_field(block)) / 16
         rows = rng.choice(n, 200 if n < 200_000 else 40, replace=False)
         exact = direct_rows(surface, rows, charge[:, 0])
         error = np.linalg.norm(result[rows, 0] - exact) / np.linalg.norm(exact)

@@ -21,8 +21,8 @@ TASKS = 64
 """Independent runs of target cells; fixed, so that sums do not depend on the number of threads."""
 
 _REACH = 1.3
-_SPARE = 0.0
-"""Effective radius of a cell's content in half edges, and spare degrees: fitted in tests/test_layer.py."""
+"""Effective radius of a cell's content in half edges. Measured on the default head at degree 9: 1.0, 1.2, 1.3, 1.5 give
+relative errors of a product of 3e-5, 5e-5, 6e-5, 2e-4, each cheaper than the one before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def degrees_for(distance: F64, degree: int) -> NDArray[np.int64]:
     """
     ratio = _REACH / (distance - _REACH)
     nearest = _REACH / (4.0 - _REACH)
-    wanted: F64 = np.ceil(degree * np.log(nearest) / np.log(ratio) + _SPARE)
+    wanted: F64 = np.ceil(degree * np.log(nearest) / np.log(ratio))
     return np.clip(wanted, 2, degree).astype(np.int64)
 
 
