@@ -8,7 +8,17 @@ import pytest
 from efield.bem import quadrature
 from efield.bem.expansions import normalisation, padded_width
 from efield.bem.octree import STAYS, Lattice, Octree
-from efield.kernels import dipoles, functionals, octree, panels, placement, solid_harmonics, translations
+from efield.kernels import (
+    dipoles,
+    functionals,
+    near,
+    near_products,
+    octree,
+    panels,
+    placement,
+    solid_harmonics,
+    translations,
+)
 from tests import reference
 
 # Re-association and fused multiply-adds move a sum of a few hundred terms by some units in the last place.
@@ -130,7 +140,7 @@ def near_matrix(corners):
     nodes = quadrature.points_on(corners, quadrature.SEVEN_POINTS).reshape(-1, 3).T
     out = np.full(n * n, np.nan, dtype=np.float32)
     cell, start, end = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int32), np.array([n], dtype=np.int32)
-    panels.near_blocks(
+    near.near_blocks(
         out, np.array([0, n * n]), cell, cell, start, end, corners, centroids, areas, radii,
         np.ascontiguousarray(nodes), quadrature.SEVEN_POINTS, quadrature.SEVEN_WEIGHTS,
     )  # fmt: skip
@@ -167,8 +177,8 @@ def test_distance_to_triangle(point):
     barycentric = np.array([[i, j, 400 - i - j] for i in range(401) for j in range(401 - i)]) / 400.0
     nearest = np.linalg.norm(barycentric @ corners[0] - point, axis=1).min()
     # the sampled minimum is too great by at most its spacing, 1/400
-    assert panels._distance_to_triangle(corners, 0, *point) == pytest.approx(nearest, abs=0.0025)
-    assert panels._distance_to_triangle(corners, 0, *point) <= nearest + 1e-12
+    assert panels.distance_to_triangle(corners, 0, *point) == pytest.approx(nearest, abs=0.0025)
+    assert panels.distance_to_triangle(corners, 0, *point) <= nearest + 1e-12
 
 
 @pytest.fixture
@@ -189,7 +199,7 @@ def test_near_blocks(leaves):
     expected, offsets = reference.blocks(matrix, targets, sources, start, end)
     out = np.full(len(expected), np.nan, dtype=np.float32)
     nodes = quadrature.points_on(corners, quadrature.SEVEN_POINTS).reshape(-1, 3).T
-    panels.near_blocks(
+    near.near_blocks(
         out, offsets, targets, sources, start, end, corners, centroids, areas, radii,
         np.ascontiguousarray(nodes), quadrature.SEVEN_POINTS, quadrature.SEVEN_WEIGHTS,
     )  # fmt: skip
@@ -210,7 +220,7 @@ def test_the_near_part_of_a_closed_surface_lets_no_charge_out():
 @pytest.mark.parametrize("x", [-2.0, -0.5, 0.0, 0.5, 2.0])
 @pytest.mark.parametrize("y", [-3.0, -0.5, 0.0, 0.5, 3.0])
 def test_arctan2(x, y):
-    value = panels._arctan2(np.float32(y), np.float32(x))
+    value = near._arctan2(np.float32(y), np.float32(x))
     assert value == pytest.approx(math.atan2(y, x), abs=5e-7)  # single precision of numbers up to pi
 
 
@@ -228,13 +238,13 @@ def test_near_product_and_its_transpose(leaves, rng):
 
     first, order = np.searchsorted(targets, [1, 2, 4, 5]), np.arange(6)
     out = before.copy()
-    panels.near_product(out, flat, offsets, first, order, sources, cells, start, end, q)
+    near_products.near_product(out, flat, offsets, first, order, sources, cells, start, end, q)
     np.testing.assert_allclose(out, before + q @ (dense * mask).T, atol=SINGLE * 10)
 
     order = np.lexsort((targets, sources))
     first = np.searchsorted(sources[order], [1, 2, 4, 5])
     out = before.copy()
-    panels.near_product_transposed(out, flat, offsets, first, order, targets, cells, start, end, q)
+    near_products.near_product_transposed(out, flat, offsets, first, order, targets, cells, start, end, q)
     np.testing.assert_allclose(out, before + q @ (dense * mask), atol=SINGLE * 10)
 
 

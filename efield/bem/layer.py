@@ -24,7 +24,7 @@ from efield.bem import quadrature
 from efield.bem.expansions import child_to_parent, normalisation, padded_width
 from efield.bem.octree import Lattice, Octree
 from efield.bem.pairs import FarPairs, pair_up
-from efield.kernels import panels, solid_harmonics, translations
+from efield.kernels import near, near_products, panels, solid_harmonics, translations
 from meshes import Surface
 
 F32 = NDArray[np.float32]
@@ -151,7 +151,7 @@ class ChargeLayer:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         blocks = np.empty(offsets[-1], dtype=np.float32)
         nodes = quadrature.points_on(self._corners, quadrature.SEVEN_POINTS)
-        panels.near_blocks(
+        near.near_blocks(
             blocks,
             offsets,
             self._near.targets,
@@ -192,14 +192,14 @@ class ChargeLayer:
         local = self._local(tree, self._far, self._multipoles(self._charge_rows, q))
         out = np.zeros(q.shape)
         translations.cells_to_leaves(out, self._normal_rows, tree.leaves, tree.start, tree.end, local)
-        near = self._near
-        panels.near_product(
+        pairs = self._near
+        near_products.near_product(
             out,
             self._blocks,
             self._offsets,
-            near.first_by_target,
-            near.order_by_target,
-            near.sources,
+            pairs.first_by_target,
+            pairs.order_by_target,
+            pairs.sources,
             tree.leaves,
             tree.start,
             tree.end,
@@ -231,14 +231,14 @@ class ChargeLayer:
         translations.cells_to_leaves(
             out, self._charge_rows, tree.leaves, tree.start, tree.end, self._descend(tree, local)
         )
-        near = self._near
-        panels.near_product_transposed(
+        pairs = self._near
+        near_products.near_product_transposed(
             out,
             self._blocks,
             self._offsets,
-            near.first_by_source,
-            near.order_by_source,
-            near.targets,
+            pairs.first_by_source,
+            pairs.order_by_source,
+            pairs.targets,
             tree.leaves,
             tree.start,
             tree.end,
@@ -310,7 +310,7 @@ class ChargeLayer:
         panels.near_field_at_points(
             part,
             sorted_points,
-            near.first_by_target,
+            pairs.first_by_target,
             near.sources,
             target.leaves,
             target.start,
