@@ -30,8 +30,7 @@ def split(surface: Surface) -> Surface:
     triangles = surface.triangles.astype(np.int64)
     edges = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2)
     unique, which = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)
-    # Bent by 1e-4 mm: coplanar triangles that share a corner are sometimes taken for crossing.
-    middles = surface.vertices[unique].mean(axis=1) + 1e-4 * surface.vertex_normals[unique].mean(axis=1)
+    middles = surface.vertices[unique].mean(axis=1)
     a, b, c = triangles.T
     ab, bc, ca = which.reshape(-1, 3).T + len(surface.vertices)
     quarters = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], axis=1).reshape(-1, 3)

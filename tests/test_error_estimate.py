@@ -32,8 +32,7 @@ def split(surface):
     a, b, c = triangles.T
     ab, bc, ca = which.reshape(-1, 3).T + len(surface.vertices)
     quarters = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], axis=1).reshape(-1, 3)
-    # Bent by 1e-4 mm: coplanar triangles that share a corner are sometimes taken for crossing.
-    middles = surface.vertices[unique].mean(axis=1) + 1e-4 * surface.vertex_normals[unique].mean(axis=1)
+    middles = surface.vertices[unique].mean(axis=1)
     return meshes.Surface(np.vstack([surface.vertices, middles]), quarters, surface.name)
 
 
