@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from coils import Coil, load_coil
 from efield import BemSolver, Target, metrics, optimize
 from efield.targeting.result import SearchResult
-from efield.targeting.target import vertex_areas
+from efield.targeting.target import bank_of, vertex_areas
 from meshes import HeadModel, load_head, sphere_head
 
 F64 = NDArray[np.float64]
@@ -62,8 +62,7 @@ class Row:
 
     name: str
     result: SearchResult
-    to_bank: float
-    into_cortex: bool
+    to_bank: tuple[float, bool] | None
     maximum: float
 
     @property
@@ -73,12 +72,17 @@ class Row:
         return float(np.linalg.norm(self.result.patch.points - peak, axis=1).min())
 
 
-def bank_normal(result: SearchResult) -> F64:
-    """Return the mean normal of the target's bank near the target, out of the brain (unit)."""
-    cortex, target = result.head.cortex, result.target
-    region = np.asarray(target.region)
-    near = region[np.linalg.norm(cortex.vertices[region] - target.position, axis=1) <= BANK_RADIUS]
-    total = vertex_areas(cortex)[near] @ cortex.vertex_normals[near]
+def bank_normal(result: SearchResult) -> F64 | None:
+    """Return the mean normal of the target's bank near the target, out of the brain (unit); None for legs.
+
+    Legs lie where the central sulcus ends, on the crown and the medial wall: no one bank is theirs.
+    """
+    head, target = result.head, result.target
+    if target.name.endswith("-leg"):
+        return None
+    bank = bank_of(head, f"{target.name}-{target.side}")
+    near = bank[np.linalg.norm(head.cortex.vertices[bank] - target.position, axis=1) <= BANK_RADIUS]
+    total = vertex_areas(head.cortex)[near] @ head.cortex.vertex_normals[near]
     normal: F64 = total / np.linalg.norm(total)
     return normal
 
@@ -97,8 +101,9 @@ def search(solver: BemSolver, coil: Coil, name: str, side: str, **options: float
     """Search one target."""
     target = Target.named(name, solver.head, side=side)
     result = optimize(solver, coil, target, **options)
-    angle, into = across(result.current_direction, bank_normal(result), result.pose.z_axis)
-    return Row(f"{name} {side}", result, angle, into, result.field.maximum)
+    normal = bank_normal(result)
+    angle = None if normal is None else across(result.current_direction, normal, result.pose.z_axis)
+    return Row(f"{name} {side}", result, angle, result.field.maximum)
 
 
 def print_header() -> None:
@@ -117,9 +122,12 @@ def print_row(row: Row) -> None:
     didt = best.didt_for(WANTED)
     share = "unknown" if best.coil.max_didt is None else f"{didt / best.coil.max_didt:.0%}"
     error = best.field.error_estimate.relative_error
+    angle, way = "-", "-"
+    if row.to_bank is not None:
+        angle, way = f"{row.to_bank[0]:.0f}", "into the bank" if row.to_bank[1] else "out of the bank"
     print(
-        f"| {row.name} | {best.target_depth:.1f} | {abs(best.target.position[0]):.0f} | {row.to_bank:.0f} "
-        f"| {'into' if row.into_cortex else 'out of'} the bank | {best.angle_to_midline:.0f} "
+        f"| {row.name} | {best.target_depth:.1f} | {abs(best.target.position[0]):.0f} | {angle} "
+        f"| {way} | {best.angle_to_midline:.0f} "
         f"| {best.field_at_target:.2f} | {best.normal_at_target:+.2f} | {peak.value:.2f} | {row.maximum:.2f} "
         f"| {row.peak_distance:.0f} | {didt / 1e6:.0f} | {share} | {error:.1%} |",
         flush=True,

@@ -77,6 +77,8 @@ class HeadModel:
         Which of several meshes of the same head this is.
     provenance : mapping of str to str, optional
         Where the head comes from: ``"source"``, ``"licence"``, ``"sha256"``.
+    targets : mapping of str to array_like, shape (3,), optional
+        Where in a region to aim (mm), by the region's name; the same for every resolution of a head.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class HeadModel:
     fiducials: Mapping[str, FloatArray] = field(default_factory=dict)
     resolution: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from meshes.checks import check_head  # here, because checks imports this module
@@ -115,6 +118,8 @@ class HeadModel:
         object.__setattr__(self, "regions", _regions(self.regions, len(self.cortex.vertices)))
         points = {key: arrays.vector(point, f"fiducial {key!r}") for key, point in self.fiducials.items()}
         object.__setattr__(self, "fiducials", points)
+        aims = {key: arrays.vector(point, f"target {key!r}") for key, point in self.targets.items()}
+        object.__setattr__(self, "targets", aims)
         object.__setattr__(self, "provenance", dict(self.provenance))
         check_head(self)
 

@@ -127,6 +127,7 @@ def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
         cortex=Surface(data["cortex_v"], data["cortex_f"], "cortex"),
         regions=named("region_"),
         fiducials=named("fiducial_"),
+        targets={key: np.array(point) for key, point in entry.targets.items()},
         resolution=entry.resolution,
         provenance={"source": entry.source, "licence": entry.licence, "file": entry.file, "sha256": entry.sha256},
     )

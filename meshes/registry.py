@@ -1,6 +1,7 @@
 """List the heads that ship with the package: file, checksum, source, licence."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["HEADS", "HeadFile"]
 
@@ -21,6 +22,8 @@ class HeadFile:
         Where the data come from and how the file was made.
     licence : str
         Licence of the data; the notices are in meshes/data/LICENCES.txt.
+    targets : mapping of str to tuple of float, optional
+        Where in a region to aim (mm), by the region's name.
     """
 
     name: str
@@ -29,6 +32,7 @@ class HeadFile:
     sha256: str
     source: str
     licence: str
+    targets: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
 _PYCORTEX = (
@@ -36,6 +40,22 @@ _PYCORTEX = (
     "surfaces, T1, painted regions; skull and scalp by samseg 0.4a0; scanner RAS. "
 )
 _PYCORTEX_LICENCE = "BSD-2-Clause (pycortex); segmented with samseg (MIT)"
+
+# Found on the standard resolution by efield.targeting.target.named_position; tests/test_targeting.py finds them again.
+_PYCORTEX_TARGETS = {
+    "m1-hand-left": (-37.41, 9.93, 51.85),
+    "m1-hand-right": (39.23, 12.07, 49.35),
+    "m1-leg-left": (-8.66, 2.37, 64.33),
+    "m1-leg-right": (6.14, 1.38, 64.55),
+    "m1-mouth-left": (-59.76, 37.26, 16.82),
+    "m1-mouth-right": (60.24, 33.06, 23.62),
+    "s1-hand-left": (-42.88, 6.30, 46.08),
+    "s1-hand-right": (39.04, 3.47, 47.05),
+    "s1-leg-left": (-9.71, -17.85, 58.90),
+    "s1-leg-right": (10.97, -16.65, 60.78),
+    "s1-mouth-left": (-61.42, 29.12, 18.05),
+    "s1-mouth-right": (60.29, 29.27, 22.83),
+}
 
 # The first resolution of a head is its default.
 HEADS = (
@@ -46,6 +66,7 @@ HEADS = (
         sha256="d844688374915d6f77d5488e3442e4f9aefa79acbf0740f44fa4c0d0558a7743",
         source=_PYCORTEX + "59,000 triangles, by meshes.recipes.fast_head and pack_head.",
         licence=_PYCORTEX_LICENCE,
+        targets=_PYCORTEX_TARGETS,
     ),
     HeadFile(
         name="pycortex",
@@ -54,6 +75,7 @@ HEADS = (
         sha256="4ac37e3795541dfb783242e8a7f37ae98b8740f96df9d4ffc011d99e7a2c6439",
         source=_PYCORTEX + "173,984 triangles; cortex and regions by meshes.recipes.pack_head.",
         licence=_PYCORTEX_LICENCE,
+        targets=_PYCORTEX_TARGETS,
     ),
     HeadFile(
         name="fsaverage",

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from coils import Coil
 from efield.fields import EField
-from efield.targeting.target import Patch, Target
+from efield.targeting.patch import Patch
+from efield.targeting.target import Target
 from meshes import HeadModel, Pose, arrays
 
 F64 = NDArray[np.float64]
@@ -145,7 +146,9 @@ class SearchResult:
                 "position_mm": _plain(self.target.position),
                 "direction": None if self.target.direction is None else _plain(self.target.direction),
                 "radius_mm": self.target.radius,
-                "cortex_vertices": len(self.patch.indices),
+                "cortex_mm2": self.patch.area,
+                "points": len(self.patch.points),
+                "share_left_out_of_grey_matter": self.patch.dropped,
                 "normal": None if self.patch.normal is None else _plain(self.patch.normal),
                 "depth_mm": self.target_depth,
             },

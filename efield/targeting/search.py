@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from coils import Coil
 from efield.bem import BemSolver
 from efield.bem.reciprocity import ReciprocalField
 from efield.kernels.placement import functional_of_poses
 from efield.placement import Clearance, frames
+from efield.targeting.patch import Patch
 from efield.targeting.result import SearchResult
-from efield.targeting.target import Patch, Target
+from efield.targeting.target import Target
 from meshes import HeadModel, Pose, arrays, scalp_point, scalp_points
 
 F32 = NDArray[np.float32]
@@ -112,8 +112,7 @@ def optimize(
     best = _refine(space, coil, table, patch, values, report)
     pose = space.pose(best)
     field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
-    at_patch = field.vectors[patch.indices] if len(patch.indices) else field.at(patch.points)
-    vector = patch.mean(at_patch)
+    vector = patch.mean(field.at(patch.points))
     best_result = SearchResult(
         pose=pose,
         coil=coil,
@@ -387,6 +386,8 @@ def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> 
         if np.hypot(u, v) > space.radius:
             return float("inf")
         return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
+
+    from scipy.optimize import minimize  # here, so that importing the package loads no SciPy
 
     simplex = np.vstack([np.zeros(3), np.eye(3)])
     result = minimize(

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from efield.targeting.patch import Patch, cut, patch_around
 from meshes import HeadModel, Surface, arrays, closest_points
 from meshes.checks import winding_numbers
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+
+_PIECE = 1.5
+"""Greatest edge of the pieces of cortex among which a named position is sought (mm)."""
 
 _NAMES = {
     "m1-hand": "primary motor cortex, hand",
@@ -39,12 +43,12 @@ class Target:
     direction : array_like, shape (3,), optional
         Component of the field that is wanted, any length; by default its magnitude.
     radius : float, optional
-        Cortex within this distance (mm), and joined to the nearest vertex within it, is averaged over. Where no
-        cortex is so near (a deep target), the field at `position` alone counts.
+        Cortex within this distance (mm), and joined to the nearest cortex within it, is averaged over, by area. Where
+        no cortex is so near (a deep target), the field at `position` alone counts.
     name, side : str, optional
         For messages and files.
     region : array_like of int, optional
-        Only these vertices of the head's cortex count.
+        Only these vertices of the head's cortex count, each with the third of its triangles that is nearest to it.
 
     Raises
     ------
@@ -95,9 +99,9 @@ class Target:
         Returns
         -------
         Target
-            On the lip of the central sulcus, where TMS acts: of the region, only the bank that faces its counterpart
-            across the sulcus (M1 hand faces S1 hand) counts, as the painted regions also wrap around the gyrus; the
-            position is the vertex in the middle of that bank's half next to the scalp.
+            The painted region counts, around the position of `named_position`: the one that the head brings along
+            (`HeadModel.targets`), so that every resolution of a head has the same, or else found on this mesh; in
+            either case the nearest point of the region's cortex.
 
         Raises
         ------
@@ -115,22 +119,17 @@ class Target:
                 f"head must have the region {key!r}; got {head.name!r} with regions: {known}. "
                 "Give a position instead: Target(position=...)."
             )
-        bank = _bank(head, key)
-        points = head.cortex.vertices[bank]
-        areas = vertex_areas(head.cortex)[bank]
-        depth = closest_points(head.scalp, points)[2]
-        order = np.argsort(depth)
-        covered = np.cumsum(areas[order])
-        lip = order[covered <= 0.5 * covered[-1] + areas[order[0]]]
-        distances = np.linalg.norm(points[lip, None] - points[None, lip], axis=2)
-        centre = points[lip[int(np.argmin(distances @ areas[lip]))]]
+        region = head.regions[key]
+        centre = head.targets[key] if key in head.targets else named_position(head, key)
+        sheet = Surface(head.cortex.vertices, head.cortex.triangles[_triangles_of(head.cortex, region)], key)
+        centre = closest_points(sheet, centre[None])[0][0]
         return cls(
             position=centre,
             direction=None if direction is None else arrays.unit_vector(direction, "direction"),
             radius=radius,
             name=name,
             side=side,
-            region=bank,
+            region=region,
         )
 
     def on(self, head: HeadModel) -> Patch:
@@ -146,58 +145,13 @@ class Target:
                 f"position must be inside the head; got {_text(self.position)} mm, which is outside the scalp. "
                 "Positions are in the head's own space, millimetres, RAS."
             )
-        cortex = head.cortex
-        if self.region is not None and self.region.max(initial=-1) >= len(cortex.vertices):
-            last = len(cortex.vertices) - 1
+        if self.region is not None and self.region.max(initial=-1) >= len(head.cortex.vertices):
+            last = len(head.cortex.vertices) - 1
             raise ValueError(f"region must index the cortex of {head.name}, 0 to {last}; got {self.region.max()}.")
-        distance = np.linalg.norm(cortex.vertices - self.position, axis=1)
-        allowed = np.zeros(len(distance), dtype=bool)
-        allowed[self.region if self.region is not None else slice(None)] = True
-        inside = allowed & (distance <= self.radius)
-        if not inside.any():
-            none = np.empty(0, dtype=np.int64)
-            return Patch(self.position[None], np.ones(1), none, None)
-        nearest = int(np.where(inside, distance, np.inf).argmin())
-        indices = _joined(cortex, inside, nearest)
-        weights = vertex_areas(cortex)[indices]
-        weights = weights / weights.sum()
-        normal = weights @ cortex.vertex_normals[indices]
-        return Patch(
-            np.ascontiguousarray(cortex.vertices[indices]), weights, indices, normal / np.linalg.norm(normal)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """The points over which a target's field is averaged.
-
-    Attributes
-    ----------
-    points : ndarray, shape (n, 3)
-        Points (mm).
-    weights : ndarray, shape (n,)
-        Share of the cortical area; they sum to one.
-    indices : ndarray, shape (n,)
-        Vertices of the head's cortex; empty for a single free point.
-    normal : ndarray, shape (3,), or None
-        Mean normal of the cortex, out of the brain; None for a free point.
-    """
-
-    points: F64
-    weights: F64
-    indices: I64
-    normal: F64 | None
-
-    @property
-    def centre(self) -> F64:
-        """Weighted mean of the points (mm)."""
-        mean: F64 = self.weights @ self.points
-        return mean
-
-    def mean(self, vectors: F64) -> F64:
-        """Return the weighted mean of one vector per point."""
-        total: F64 = self.weights @ vectors
-        return total
+        patch = patch_around(head, self.position, self.radius, self.region)
+        if patch is None:
+            return Patch(self.position[None], np.ones(1), np.empty(0, dtype=np.int64), None)
+        return patch
 
 
 def _indices(region: ArrayLike) -> I64:
@@ -213,11 +167,50 @@ def vertex_areas(surface: Surface) -> F64:
     return np.bincount(surface.triangles.ravel(), thirds, minlength=len(surface.vertices)).astype(np.float64)
 
 
-def _bank(head: HeadModel, key: str) -> I64:
-    """Return the vertices of a region that face the other region across the central sulcus, if there is one."""
+def named_position(head: HeadModel, key: str) -> F64:
+    """Return where in a region TMS acts: the middle of its half next to the scalp.
+
+    Parameters
+    ----------
+    head : HeadModel
+        A head with named regions.
+    key : str
+        A region, for example "m1-hand-left".
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        mm: the piece of cortex whose mean distance to the others of that half, weighted with area, is least.
+
+    Notes
+    -----
+    Of a hand or mouth region only the bank that faces its counterpart across the central sulcus counts (see
+    `bank_of`), as the painted regions also wrap around the gyrus; the half next to the scalp is then the sulcus' lip.
+    """
+    bank = np.zeros(len(head.cortex.vertices), dtype=np.bool_)
+    bank[bank_of(head, key)] = True
+    pieces = cut(head.cortex, _triangles_of(head.cortex, np.flatnonzero(bank)), piece=_PIECE)
+    own = np.flatnonzero(bank[pieces.vertex])
+    depth = closest_points(head.scalp, pieces.points[own])[2]
+    order = own[np.argsort(depth, kind="stable")]
+    covered = np.cumsum(pieces.areas[order])
+    lip = order[: 1 + np.searchsorted(covered, 0.5 * covered[-1])]
+    points = pieces.points[lip]
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    middle: F64 = points[int(np.argmin(apart @ pieces.areas[lip]))]
+    return middle
+
+
+def bank_of(head: HeadModel, key: str) -> I64:
+    """Return the vertices of a region that face its counterpart across the central sulcus.
+
+    M1 hand faces S1 hand. The whole region is returned for legs, which lie on the paracentral lobule: the central
+    sulcus ends there, M1 and S1 follow each other on the crown and the medial wall, and what faces S1 is a fold of
+    another sulcus; and where a head has no counterpart.
+    """
     region = np.asarray(head.regions[key], dtype=np.int64)
     other = head.regions.get(key.replace("m1-", "s1-") if key.startswith("m1-") else key.replace("s1-", "m1-"))
-    if other is None:
+    if other is None or "-leg-" in key:
         return region
     areas = vertex_areas(head.cortex)
     across = np.average(head.cortex.vertices[other], axis=0, weights=areas[other]) - np.average(
@@ -227,17 +220,11 @@ def _bank(head: HeadModel, key: str) -> I64:
     return facing if len(facing) else region
 
 
-def _joined(surface: Surface, inside: NDArray[np.bool_], start: int) -> I64:
-    """Return the vertices inside that are joined to `start` by edges inside."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = np.concatenate([surface.triangles[:, [0, 1]], surface.triangles[:, [1, 2]], surface.triangles[:, [2, 0]]])
-    edges = edges[inside[edges].all(axis=1)]
-    n = len(inside)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    _, label = connected_components(graph, directed=False)
-    return np.flatnonzero(inside & (label == label[start]))
+def _triangles_of(surface: Surface, vertices: I64) -> I64:
+    """Return the triangles that have a corner among some vertices."""
+    mine = np.zeros(len(surface.vertices), dtype=np.bool_)
+    mine[vertices] = True
+    return np.flatnonzero(mine[surface.triangles].any(axis=1))
 
 
 def _text(point: F64) -> str:
