@@ -8,6 +8,12 @@ import efield
 import meshes
 
 
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return the random numbers of one test, the same in each run."""
+    return np.random.default_rng(11)
+
+
 @pytest.fixture(scope="session")
 def small_head() -> meshes.HeadModel:
     """Return three spheres of 320 triangles with the region m1-hand on both sides: solved in a second."""
