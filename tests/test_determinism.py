@@ -104,7 +104,7 @@ def runs():
     return {setting: in_a_child(*setting) for setting in SETTINGS}
 
 
-BY_BLAS = pytest.mark.xfail(reason="GMRES and the fluxes of a product still add up with BLAS; kernels.reductions does not")
+BY_BLAS = pytest.mark.xfail(reason="GMRES and the fluxes of a product still add with BLAS, not kernels.reductions")
 
 
 @pytest.mark.slow
