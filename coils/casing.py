@@ -8,7 +8,6 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import Delaunay
 
 from meshes import Surface
 from meshes.arrays import FloatArray, IntArray
@@ -109,6 +108,8 @@ def _mesh_half(outline: FloatArray) -> tuple[FloatArray, IntArray]:
 
     The triangles are counter-clockwise.
     """
+    from scipy.spatial import Delaunay  # here, so that importing the package loads no SciPy
+
     top = outline[-1, 1]
     cuts = max(2, round(2.0 * top / _EDGE))
     fold_y = np.linspace(top, outline[0, 1], cuts + 1)[1:-1]

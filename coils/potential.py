@@ -7,7 +7,6 @@ mm^2 it is a pure number.
 """
 
 import numpy as np
-from scipy.special import ellipe, ellipk
 
 from meshes.arrays import FloatArray
 
@@ -63,6 +62,8 @@ def turn_potential(distance: FloatArray, height: FloatArray, radius: FloatArray 
     With k^2 = 4 a rho / ((a + rho)^2 + z^2), A = 4 sqrt(a/rho) ((1 - k^2/2) K - E) / k: Jackson, Classical
     Electrodynamics, 3rd ed., eq. 5.37.
     """
+    from scipy.special import ellipe, ellipk  # here, so that importing the package loads no SciPy
+
     square = 4.0 * radius * distance / ((radius + distance) ** 2 + height**2)
     small = square < _SMALL_SQUARE
     safe = np.where(small, 0.5, square)

@@ -14,7 +14,6 @@ polynomials below the number of rings, thickness included.
 
 import numpy as np
 from numpy.polynomial import Legendre
-from scipy.linalg import eigh
 
 from coils.windings import Winding
 from meshes.arrays import FloatArray
@@ -54,6 +53,8 @@ def ring_rule(winding: Winding, rings: int, planes: int) -> tuple[FloatArray, Fl
     Gauss rule by the eigenvalues of the pencil (<t p_i p_j>, <p_i p_j>) in Legendre polynomials p_i, which keeps its
     digits where the moments of plain powers would not (Golub and Welsch, Math Comp 1969;23:221-230).
     """
+    from scipy.linalg import eigh  # here, so that importing the package loads no SciPy
+
     heights, spread = _planes(winding, planes)
     outer = winding.outer_diameter / 2.0
     basis = [Legendre.basis(degree, domain=[0.0, outer**2]) for degree in range(rings)]

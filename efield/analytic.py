@@ -8,21 +8,15 @@ Everything here is plain NumPy, written for trust and not for speed: the solvers
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.constants import mu_0
 
 from meshes import arrays
 from meshes.arrays import FloatArray
 
 __all__ = ["free_space_field", "free_space_field_of_loop", "sphere_field", "sphere_field_of_loop"]
-
-_MU0_4PI = mu_0 / (4.0 * np.pi)
-
-# A dipole's field goes with moment / length^2: lengths stay in mm and this single factor (1 / mm^2 -> 1 / m^2)
-# converts the result. The fields of wires are free of length units.
-_PER_MM2 = 1e6
 
 # Point-source pairs handled at a time: a dozen temporary arrays of this size stay in the processor's cache.
 _PAIRS_PER_BLOCK = 65_536
@@ -36,6 +30,23 @@ _ON_WIRE = 1e-14
 
 # Accuracy asked of the Gauss-Legendre rule on each piece of wire; the bound below is for analytic integrands.
 _QUADRATURE_ERROR = 1e-13
+
+
+@cache
+def wire_factor() -> float:
+    """Return mu0 / 4 pi (V s / (A m)). The fields of wires need no conversion: they are free of length units."""
+    from scipy.constants import mu_0  # here, so that importing the package loads no SciPy
+
+    return float(mu_0 / (4.0 * np.pi))
+
+
+def dipole_factor() -> float:
+    """Return mu0 / 4 pi for moments in A m^2 and lengths in mm, which a dipole's field goes with to the power -2.
+
+    Not taken from `efield.primary`: this module is what the solvers are measured with, so a slip there must not be here
+    too. That the conversion is right follows from wires, which have none.
+    """
+    return wire_factor() * 1e6
 
 
 def sphere_field(
@@ -104,7 +115,7 @@ def sphere_field(
     r = sources - origin
     distance = np.linalg.norm(r, axis=1)
     _check_outside(x, float(distance.min(initial=np.inf)), radius, "positions")
-    scale = -_MU0_4PI * _PER_MM2 * _finite(didt, "didt")
+    scale = -dipole_factor() * _finite(didt, "didt")
     m_dot_r = np.einsum("ij,ij->i", m, r)
 
     def block(x: FloatArray) -> FloatArray:
@@ -169,7 +180,7 @@ def sphere_field_of_loop(
     nearest = _nearest_to_origin(start, end)
     outer = _check_outside(x, float(nearest.min()), radius, "path")
     r, dl = _wire_nodes(start, end, nearest - outer)
-    scale = _MU0_4PI * _finite(didt, "didt")
+    scale = wire_factor() * _finite(didt, "didt")
     distance = np.linalg.norm(r, axis=1)
     r_cross_dl = np.cross(r, dl)
 
@@ -211,7 +222,7 @@ def free_space_field(
     """
     x = arrays.vectors(points, "points", allow_single=True)
     s, m = _dipoles(positions, moments)
-    scale = -_MU0_4PI * _PER_MM2 * _finite(didt, "didt")
+    scale = -dipole_factor() * _finite(didt, "didt")
     # The sources are moved near the origin, so that m cross (x - s) may be summed as two terms without cancellation.
     origin = s.mean(axis=0) if len(s) else np.zeros(3)
     s, x = s - origin, x - origin
@@ -259,7 +270,7 @@ def free_space_field_of_loop(points: npt.ArrayLike, path: npt.ArrayLike, *, didt
     start, end = _segments(path)
     length = np.linalg.norm(end - start, axis=1)
     along = (end - start) / length[:, np.newaxis]
-    scale = -_MU0_4PI * _finite(didt, "didt")
+    scale = -wire_factor() * _finite(didt, "didt")
 
     def block(x: FloatArray) -> FloatArray:
         excess = _separation(x, start)[0] + _separation(x, end)[0] - length

@@ -1,13 +1,15 @@
 """The primary field of a coil: what the changing current induces in empty space.
 
-This is the only module that converts millimetres to metres.
+Of all that solves, this is the only module that converts millimetres to metres; `efield.analytic`, which measures the
+solvers, does so on its own.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import mu_0
 
 from coils import Coil
 from efield.kernels.dipoles import dipole_potential
@@ -17,8 +19,13 @@ F64 = NDArray[np.float64]
 
 MM_PER_M = 1000.0
 
-POTENTIAL_FACTOR = mu_0 / (4.0 * np.pi) * MM_PER_M**2
-"""From A m^2 / mm^2, the unit of m x d / |d|^3 with d in mm, to V s / m: A(r) = factor * sum m x d / |d|^3."""
+
+@cache
+def potential_factor() -> float:
+    """Return mu0 / 4 pi for lengths in mm (V s / m per A m^2 / mm^2): A(r) = factor * sum m x d / |d|^3."""
+    from scipy.constants import mu_0  # here, so that importing the package loads no SciPy
+
+    return float(mu_0 / (4.0 * np.pi) * MM_PER_M**2)
 
 
 def primary_field(points: F64, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:
@@ -42,5 +49,5 @@ def primary_field(points: F64, coil: Coil, pose: Pose, *, didt: float = 1e6) -> 
     """
     out = np.empty_like(points)
     dipole_potential(out, points, pose.apply(coil.positions), pose.apply_vectors(coil.moments))
-    out *= -didt * POTENTIAL_FACTOR
+    out *= -didt * potential_factor()
     return out

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.constants import mu_0
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from efield import _harmonics, analytic
@@ -274,7 +273,7 @@ def _normal_primary(s: FloatArray, m: FloatArray, radius: float, degree: int) ->
     x.E_p = (mu0 / 4 pi) u.grad_s (1 / abs(x - s)), and 1 / abs(x - s) = sum C_lm(x) S_lm(s) for abs(x) < abs(s).
     """
     u = np.cross(m, s)
-    scale = mu_0 / (4.0 * np.pi) * 1e6 / radius**3  # 1e6: moments / mm^2 to moments / m^2
+    scale = analytic.dipole_factor() / radius**3
     expansion: FloatArray = scale * _harmonics.expand_derivatives(u, s / radius, degree)
     expansion[:, 0] = 0.0
     return expansion

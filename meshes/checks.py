@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from meshes import arrays
 from meshes.arrays import FloatArray
@@ -109,6 +107,10 @@ def _check_outward(surface: Surface, name: str) -> None:
 
 def _labels(surface: Surface) -> npt.NDArray[np.int32]:
     """Return the number of the connected piece that each vertex belongs to."""
+    # Here, so that importing the package loads no SciPy.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     edges = np.concatenate([surface.triangles[:, :2], surface.triangles[:, 1:]])
     size = len(surface.vertices)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))

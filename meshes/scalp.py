@@ -1,15 +1,20 @@
 """Find points on the scalp and the direction of the scalp there, smoothed over the patch a coil rests on."""
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import KDTree
 
 from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.surface import Surface
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 __all__ = ["closest_points", "scalp_point", "scalp_points"]
 
@@ -108,6 +113,8 @@ def _samples(surface: Surface) -> tuple[FloatArray, FloatArray, FloatArray, KDTr
 
     Edge middles integrate over a triangle to second order; centroids are too few where triangles are large.
     """
+    from scipy.spatial import KDTree  # here, so that importing the package loads no SciPy
+
     following = np.roll(surface.triangles, -1, axis=1)
     middles = 0.5 * (surface.vertices[surface.triangles] + surface.vertices[following]).reshape(-1, 3)
     directions = (surface.vertex_normals[surface.triangles] + surface.vertex_normals[following]).reshape(-1, 3)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from efield import _harmonics, analytic, metrics, spectral
+from efield import _harmonics, analytic, half_values, metrics, spectral
 
 RADII = np.array([90.0, 84.0, 78.0, 68.0, 58.0])
 SIGMA = np.array([0.465, 0.010, 1.654, 0.275, 0.126])
 CONCENTRIC = np.zeros((5, 3))
 DISPLACED = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0.3, -0.4], [3.0, -2.0, 1.5], [4.0, -4.0, 2.0]])
-DIRECTIONS = metrics._fibonacci(300)
+DIRECTIONS = half_values._fibonacci(300)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from efield.bem.krylov import KrylovResult
 from efield.bem.operator import BemOperator
@@ -181,6 +180,8 @@ def _systematic_sample(share: F64, count: int) -> tuple[I64, I64]:
 
 def _nearby(surface: Surface, points: F64, reach: float) -> tuple[I64, I64]:
     """Return first and listed: the triangles whose distance is less than `reach` of their own edges, point by point."""
+    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
+
     edge = np.linalg.norm(surface.corners - np.roll(surface.corners, 1, axis=1), axis=2).mean(axis=1)
     found = cKDTree(surface.centroids).query_ball_point(points, reach * edge.max())
     lists = []

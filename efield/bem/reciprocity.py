@@ -24,7 +24,7 @@ from coils import Coil
 from efield.bem.krylov import KrylovResult
 from efield.bem.solver import BemSolver
 from efield.kernels.functionals import mean_field_of_triangles
-from efield.primary import POTENTIAL_FACTOR
+from efield.primary import potential_factor
 from meshes import Pose
 
 F64 = NDArray[np.float64]
@@ -99,7 +99,7 @@ class ReciprocalField:
             offset = points - point
             offset = offset / np.linalg.norm(offset, axis=1)[:, None] ** 3
             out += np.cross(current[None], offset[:, None, :])
-        return out * POTENTIAL_FACTOR
+        return out * potential_factor()
 
     def functional(self, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:
         """Return the functionals for one pose without any table (V/m), shape (n_functionals,)."""
