@@ -229,7 +229,8 @@ def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> di
     return {
         "Coil centre": f"{_point(pose.origin)} mm, {'casing' if coil.casing else 'origin'} {gap:.1f} mm off the scalp",
         "Handle": f"points {say_direction(pose.apply_vectors(coil.handle))}",
-        f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:#.3g} V/m on the cortex{_share(coil, field.didt)}",
+        f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:#.3g} V/m on the cortex, maximum {field.maximum:#.3g}"
+        f"{_share(coil, field.didt)}",
         "Peak": f"at {_point(peak.position)} mm, {_depth(head, peak.position):.1f} mm under the scalp",
         "Error estimate": _errors(field),
     }
@@ -259,7 +260,7 @@ def _depth(head: HeadModel, position: FloatArray) -> float:
 def _peak(field: EField, scale: float, *, near: FloatArray) -> str:
     peak = field.peak()
     away = float(np.linalg.norm(peak.position - near))
-    value = f"{scale * peak.value:#.3g} V/m (99.9 % of the cortex is below)"
+    value = f"{scale * peak.value:#.3g} V/m (99.9 % of the cortex is below; maximum {scale * field.maximum:#.3g})"
     return f"{value} at {_point(peak.position)} mm, {away:.0f} mm from the target"
 
 

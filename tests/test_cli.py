@@ -56,6 +56,8 @@ def test_target_writes_a_result_and_says_it(small: Path) -> None:
     assert f"{80.0 / value:.1f} A/µs" in outcome.stdout
     assert summary["dose"]["didt_A_per_s"] * value == pytest.approx(80e6, rel=1e-12)
     assert "Result written to m1-hand-right" in outcome.stderr
+    greatest = summary["field_at_1_A_per_us"]["cortex_maximum_V_per_m"]
+    assert f"maximum {2.0 * greatest:#.3g}" in outcome.stdout
     assert meshes.Pose(summary["pose"]["matrix_coil_to_head_mm"]).origin[0] > 0.0  # the right side is the right side
 
 
@@ -78,18 +80,36 @@ def test_simulate_places_by_hand(small: Path) -> None:
     summary = json.loads((small / "x" / "summary.json").read_text())
     assert np.allclose(summary["pose"]["handle"], [-1.0, 0.0, 0.0], atol=0.05)  # facets of 320 triangles tilt it
     assert "points left" in outcome.stdout
+    assert f"maximum {summary['field']['cortex_maximum_V_per_m']:#.3g}" in outcome.stdout
+
+
+@pytest.mark.parametrize("words", ["target m1-hand", "simulate --centre 0,0,90 --out x", "targets"])
+def test_the_standard_resolution_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str) -> None:
+    """Stop where the head is loaded, and look at what was asked for."""
+    asked: list[object] = []
+
+    def stop(name: str, *, resolution: str) -> None:
+        asked.append((name, resolution))
+        raise ValueError("stopped here")
+
+    monkeypatch.setattr(meshes, "load_head", stop)
+    monkeypatch.chdir(tmp_path)
+    for extra, resolution in (((), "standard"), (("--resolution", "fast"), "fast")):
+        assert "stopped here" in run(*words.split(), *extra).stderr
+        assert asked.pop() == ("pycortex", resolution)
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("target m1-hand --coil nosuch", "name must be one of magstim-70mm"),
+        ("target m1-hand --coil nosuch", "--coil must be one of 'magstim-70mm'"),
+        ("simulate --out x --centre 0,0,90 --coil nosuch", "--coil must be one of 'magstim-70mm'"),
         ("target m1-hand --distance -1", "--distance must be"),
         ("target m1-hand --angle-step 0", "--angle-step must be"),
         ("target m1-hand --spacing nan", "--spacing must be"),
         ("target m1-hand --didt 0", "--didt must be"),
         ("target m1-hand --field inf", "--field must be"),
-        ("target nosuch", "name must be one of 'm1-hand'"),
+        ("target nosuch", "TARGET must be one of 'm1-hand'"),
         ("target m1-leg", "head must have the region 'm1-leg-left'"),
         ("target m1-hand --side up", "'up' is not one of 'left', 'right'"),
         ("target", "Missing argument"),
@@ -114,9 +134,10 @@ def test_bad_input_gets_a_sentence_and_code_2(small: Path, words: str, sentence:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("target m1-hand --head nosuch", "name must be one of 'pycortex', 'fsaverage'; got 'nosuch'"),
-        ("target m1-hand --resolution fine", "resolution must be one of 'fast', 'standard'; got 'fine'"),
-        ("targets --head nosuch", "name must be one of"),
+        ("target m1-hand --head nosuch", "--head must be one of 'pycortex', 'fsaverage'; got 'nosuch'"),
+        ("target m1-hand --resolution fine", "--resolution must be one of 'fast', 'standard'; got 'fine'"),
+        ("targets --head nosuch", "--head must be one of"),
+        ("target m1-hand --head fsaverage --resolution fast", "--resolution must be one of 'standard'"),
     ],
 )
 @pytest.mark.usefixtures("no_solver")

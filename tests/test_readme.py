@@ -21,7 +21,7 @@ def test_the_python_example_runs_as_printed(
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
     # The text runs as it stands; only the head is a small sphere and the search coarse, for time.
-    monkeypatch.setattr(meshes, "load_head", lambda _: small_head)
+    monkeypatch.setattr(meshes, "load_head", lambda *_, **__: small_head)
     coarse = functools.partial(efield.optimize, spacing=8.0, angle_step=15.0, radius=8.0)
     monkeypatch.setattr(efield, "optimize", coarse)
     monkeypatch.chdir(tmp_path)

@@ -33,7 +33,7 @@ class Side(StrEnum):
 Coil = Annotated[str, typer.Option("--coil", help="Coil by name; `efield coils` lists them.")]
 Head = Annotated[str, typer.Option("--head", help="Head by name; `efield heads` lists them.")]
 Resolution = Annotated[
-    str | None, typer.Option("--resolution", help="Mesh of the head: fast or standard; default: the head's first.")
+    str, typer.Option("--resolution", help="Mesh of the head: standard, or fast for a first look (pycortex).")
 ]
 Distance = Annotated[float, typer.Option("--distance", help="Gap between scalp and the coil's casing, for hair (mm).")]
 Didt = Annotated[float, typer.Option("--didt", help="Rate of change of the coil's current (A/s).", show_default="1e6")]
@@ -53,13 +53,16 @@ The folder then holds `summary.json` (pose, numbers, errors, provenance), `field
 """
 )
 def target(
-    name: Annotated[str, typer.Argument(help="Region to stimulate, for example m1-hand; `efield targets` lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="Region to stimulate, for example m1-hand; `efield targets` lists them."),
+    ],
     side: Annotated[Side, typer.Option("--side", help="Hemisphere.")] = Side.left,
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",
-    resolution: Resolution = None,
+    resolution: Resolution = "standard",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the result; default: ./NAME-SIDE. Never overwritten.")
+        Path | None, typer.Option("--out", help="Folder for the result; default: ./TARGET-SIDE. Never overwritten.")
     ] = None,
     angle_step: Annotated[float, typer.Option("--angle-step", help="Step of the handle's direction (degrees).")] = 5.0,
     distance: Distance = 4.0,
@@ -116,7 +119,7 @@ def simulate(
     ] = None,
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",
-    resolution: Resolution = None,
+    resolution: Resolution = "standard",
     distance: Distance = 4.0,
     didt: Didt = 1e6,
     figure: Figure = True,
@@ -158,7 +161,7 @@ def coils() -> None:
 
 
 @app.command()
-def targets(head: Head = "pycortex", resolution: Resolution = None) -> None:
+def targets(head: Head = "pycortex", resolution: Resolution = "standard") -> None:
     """List the named targets of a head: centre, size, depth."""
     from efield.cli.lists import show_targets
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from efield.cli.names import check_names
 from efield.cli.terminal import err, out
 
 __all__ = ["show_coils", "show_heads", "show_targets"]
@@ -38,13 +39,14 @@ def show_coils() -> None:
     out().print(table)
 
 
-def show_targets(head_name: str, resolution: str | None) -> None:
+def show_targets(head_name: str, resolution: str) -> None:
     """Print a table of a head's named regions."""
     import numpy as np
 
     import efield
     import meshes
 
+    check_names(head=head_name, resolution=resolution)
     head = meshes.load_head(head_name, resolution=resolution)
     # No lines between the columns: so the table fits into 80.
     table = Table(

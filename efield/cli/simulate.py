@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from efield.cli.names import check_names
 from efield.cli.target import say_written
 from efield.cli.terminal import show_facts, stages
 
@@ -30,7 +31,7 @@ def run(
     handle: str | None,
     coil_name: str,
     head_name: str,
-    resolution: str | None,
+    resolution: str,
     out: Path,
     distance: float,
     didt: float,
@@ -61,6 +62,7 @@ def run(
     import efield
     import meshes
 
+    check_names(coil=coil_name, head=head_name, resolution=resolution)
     coil = coils.load_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from efield.cli.names import check_names
 from efield.cli.terminal import err, show_facts, stages
 
 __all__ = ["run"]
@@ -15,7 +16,7 @@ def run(
     side: str,
     coil_name: str,
     head_name: str,
-    resolution: str | None,
+    resolution: str,
     out: Path,
     angle_step: float,
     distance: float,
@@ -53,6 +54,7 @@ def run(
     import meshes
     from efield.targeting.search import check_search
 
+    check_names(target=name, coil=coil_name, head=head_name, resolution=resolution)
     check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
     coil = coils.load_coil(coil_name)
     with stages() as progress:

@@ -241,5 +241,4 @@ def _in_tissue_of_corners(head: HeadModel, points: F64, triangle: I64) -> Mask:
         winding = igl.fast_winding_number(surface.vertices, surface.triangles.astype(np.int64), asked)
         inside: Mask = np.asarray(winding, dtype=np.float64).reshape(-1, 4) > 0.5
         same &= np.asarray(inside[:, 1:] == inside[:, :1], dtype=np.bool_)
-    result: Mask = same.any(axis=1)
-    return result
+    return same[:, 0] | same[:, 1] | same[:, 2]
