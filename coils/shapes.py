@@ -1,12 +1,14 @@
 """Build coils from their drawings: figure-of-eight (flat, bent, double cone) and circular."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from coils.casing import casing_surface
 from coils.coil import Coil
 from coils.dipoles import place_dipoles
 from coils.windings import Winding, Wing
-from meshes import Pose, arrays
+from meshes import Pose, Surface, arrays
 
 __all__ = ["circular", "figure_of_eight"]
 
@@ -101,7 +103,6 @@ def figure_of_eight(
         )
     tilt = np.radians(180.0 - angle) / 2.0
     wings = _two_wings(winding, distance / 2.0, tilt, clearance)
-    positions, moments, error = place_dipoles(wings, max_error=max_error)
     casing = casing_surface(
         radius=winding.outer_diameter / 2.0 + margin,
         offset=distance / 2.0,
@@ -110,17 +111,7 @@ def figure_of_eight(
         pivot=clearance,
         name=f"casing of {name}",
     )
-    wires = wings[0].wires() + wings[1].wires()
-    return Coil(
-        positions=positions,
-        moments=moments,
-        name=name,
-        casing=casing,
-        max_didt=max_didt,
-        wires=wires,
-        discretisation_error=error,
-        source=source,
-    )
+    return _coil(wings, casing, max_error=max_error, max_didt=max_didt, name=name, source=source)
 
 
 def circular(
@@ -178,20 +169,27 @@ def circular(
     clearance = arrays.non_negative(clearance, "clearance")
     margin = arrays.positive(casing_margin, "casing_margin")
     wing = Wing(winding, Pose.from_axes(origin=(0.0, 0.0, -clearance), z=(0.0, 0.0, 1.0), y=(0.0, 1.0, 0.0)), 1)
-    positions, moments, error = place_dipoles([wing], max_error=max_error)
     casing = casing_surface(
         radius=winding.outer_diameter / 2.0 + margin,
         offset=0.0,
         thickness=winding.height + 2.0 * clearance,
         name=f"casing of {name}",
     )
+    return _coil([wing], casing, max_error=max_error, max_didt=max_didt, name=name, source=source)
+
+
+def _coil(
+    wings: Sequence[Wing], casing: Surface, *, max_error: float, max_didt: float | None, name: str, source: str
+) -> Coil:
+    """Place the wings' dipoles and put the coil together."""
+    positions, moments, error = place_dipoles(wings, max_error=max_error)
     return Coil(
         positions=positions,
         moments=moments,
         name=name,
         casing=casing,
         max_didt=max_didt,
-        wires=wing.wires(),
+        wires=tuple(wire for wing in wings for wire in wing.wires()),
         discretisation_error=error,
         source=source,
     )

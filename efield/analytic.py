@@ -141,17 +141,13 @@ def sphere_field_of_loop(
 
     Parameters
     ----------
-    points : array_like, shape (n_points, 3)
-        Where to compute the field, inside the sphere (mm). One point of shape (3,) is accepted.
+    points, centre, radius
+        As in `sphere_field`.
     path : array_like, shape (n_corners, 3)
         Corners of the wire in the direction of positive current (mm); the last is joined to the first. A last corner
         equal to the first is allowed.
     didt : float, optional
         Rate of change of the current (A/s); several turns are so many times the current.
-    centre : array_like, shape (3,), optional
-        Centre of the sphere (mm).
-    radius : float, optional
-        Outer radius of the conductor (mm); see `sphere_field`.
 
     Returns
     -------
@@ -203,12 +199,8 @@ def free_space_field(
     ----------
     points : array_like, shape (n_points, 3)
         Where to compute the field (mm). One point of shape (3,) is accepted.
-    positions : array_like, shape (n_dipoles, 3)
-        Positions of the dipoles (mm).
-    moments : array_like, shape (n_dipoles, 3)
-        Moments per ampere of coil current (A m^2 per A).
-    didt : float, optional
-        Rate of change of the coil current (A/s).
+    positions, moments, didt
+        As in `sphere_field`, at any place.
 
     Returns
     -------

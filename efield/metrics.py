@@ -56,10 +56,8 @@ def rdm(field: npt.ArrayLike, reference: npt.ArrayLike, *, weights: npt.ArrayLik
 
     Parameters
     ----------
-    field, reference : array_like, shape (n, 3) or (n,)
-        Two fields, or two magnitudes.
-    weights : array_like, shape (n,), optional
-        Area or volume of each point; equal by default.
+    field, reference, weights
+        As in `relative_error`; the unit of each is free.
 
     Returns
     -------
@@ -80,10 +78,8 @@ def mag(field: npt.ArrayLike, reference: npt.ArrayLike, *, weights: npt.ArrayLik
 
     Parameters
     ----------
-    field, reference : array_like, shape (n, 3) or (n,)
-        Two fields, or two magnitudes, in the same unit.
-    weights : array_like, shape (n,), optional
-        Area or volume of each point; equal by default.
+    field, reference, weights
+        As in `relative_error`.
 
     Returns
     -------
