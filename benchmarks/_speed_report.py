@@ -18,6 +18,19 @@ def exponent(sizes: Any, values: Any) -> float:
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
+def scatter(sizes: Any, values: Any) -> float:
+    """Return the root mean square of the relative distance from the fit of `exponent`."""
+    line = np.polyfit(np.log(sizes), np.log(values), 1)
+    return float(np.sqrt(np.mean((np.log(values) - np.polyval(line, np.log(sizes))) ** 2)))
+
+
+def large_enough(rows: list[Results]) -> list[Results]:
+    """Return the sizes from 25,000 triangles on, if they span a factor of four at least; else nothing."""
+    chosen = [row for row in rows if row["triangles"] >= 25_000]
+    span = max((row["triangles"] for row in chosen), default=0) / min((row["triangles"] for row in chosen), default=1)
+    return chosen if span >= 4.0 else []
+
+
 def machine_line(results: Results) -> str:
     """Return the machine in a line."""
     m = results["machine"]
@@ -60,15 +73,14 @@ def products(rows: list[Results]) -> str:
         "| stored MiB | peak GiB"
     )
     text = "## Seconds per product against triangles, accuracy 1e-4\n\n" + table(head, lines)
-    for limit in (25_000, 0):
-        chosen = [r for r in rows if r["triangles"] >= limit]
-        if len(chosen) > 1:
-            n = [r["triangles"] for r in chosen]
-            one, many = (exponent(n, [r[key] for r in chosen]) for key in ("one", "many"))
-            text += (
-                f"\n\nFrom {n[0]:,} to {n[-1]:,} triangles seconds grow as N^{one:.3f} alone, N^{many:.3f} in a block."
-            )
-            break
+    chosen = large_enough(rows)
+    if chosen:
+        n = np.array([r["triangles"] for r in chosen])
+        times = {name: np.array([r[key] for r in chosen]) for name, key in (("alone", "one"), ("in a block", "many"))}
+        text += f"\n\nFrom {n[0]:,} to {n[-1]:,} triangles seconds grow as " + ", ".join(
+            f"N^{exponent(n, t):.3f} {name} (rms distance from the fit {scatter(n, t):.0%})" for name, t in times.items()
+        )
+        text += "."
     return (
         text + "\n\nError: relative, at 200 random triangles, against the direct sum over 7 points of every other "
         "triangle of the exact solid angle under which the one is seen."
@@ -91,7 +103,7 @@ def comparison(results: Results) -> str:
             return text + row["missing"]
         mine = ours[row["triangles"]]
         for run in row["runs"]:
-            mark = " (equal accuracy)" if run is same_accuracy(mine["error"], row["runs"]) else ""
+            mark = " (the one compared)" if run is same_accuracy(mine["error"], row["runs"]) else ""
             lines.append(
                 f"fmm3dpy, eps {run['eps']:.0e}{mark} | {row['triangles']:,} | {run['error']:.1e} "
                 f"| {run['seconds']:.2f} | {mine['error']:.1e} | {mine['one']:.4f} | {run['seconds'] / mine['one']:.1f}"
@@ -107,9 +119,9 @@ def comparison(results: Results) -> str:
         text
         + table(head, lines)
         + "\n\nfmm3dpy: gradient at the centroids of point charges there; its error is against their direct sum at "
-        "1,000 of them. Equal accuracy: the least error that is not below ours, or if there is none the greatest. "
-        "Direct sum: the same point charges, all pairs, numba on all threads; it errs where triangles are near, as a "
-        "point stands for each. Ours: mean normal field on triangles of charge on triangles."
+        "1,000 of them. The one compared (and drawn): the least error that is not below ours, or if there is none the "
+        "greatest. Direct sum: the same point charges, all pairs, numba on all threads; it errs where triangles are "
+        "near, as a point stands for each. Ours: mean normal field on triangles of charge on triangles."
     )
 
 
@@ -202,7 +214,7 @@ def plot(results: Results, path: str) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(16, 5.6), layout="constrained", width_ratios=[1.15, 1.0, 1.0])
+    figure, axes = plt.subplots(1, 3, figsize=(16, 5.6), layout="constrained", width_ratios=[1.1, 1.0, 1.15])
     _plot_products(axes[0], results)
     _plot_accuracy(axes[1], results)
     _plot_parts(axes[2], results)
@@ -223,17 +235,19 @@ def _plot_products(axes: Any, results: Results) -> None:
         return
     n = np.array([r["triangles"] for r in rows])
     one, many = (np.array([r[k] for r in rows]) for k in ("one", "many"))
-    fit = n >= 25_000 if np.sum(n >= 25_000) > 1 else n > 0
+    fitted = large_enough(results.get("products", []))
+    growth = ""
+    if fitted:
+        growth = f"; N$^{{{exponent([r['triangles'] for r in fitted], [r['one'] for r in fitted]):.2f}}}$ from 25k"
     error = max(r["error"] for r in rows)
-    text = f"from 25k: N$^{{{exponent(n[fit], one[fit]):.2f}}}$" if (n[fit] >= 25_000).all() else "few sizes"
-    axes.loglog(n, one, "o-", color="C0", label=f"efield, alone (error ≤ {error:.0e}; {text})")
+    axes.loglog(n, one, "o-", color="C0", label=f"efield, alone (error ≤ {error:.1e}{growth})")
     axes.loglog(n, many, "s-", color="C2", mfc="none", label="efield, each of 16 in a block")
     ours = {r["triangles"]: r["error"] for r in rows}
     wheel = [r for r in results.get("fmm3dpy", []) if "runs" in r]
     fmm = [(r["triangles"], same_accuracy(ours[r["triangles"]], r["runs"])) for r in wheel]
     if fmm:
         errors = [run["error"] for _, run in fmm]
-        label = f"fmm3dpy, gradient (error {min(errors):.0e} to {max(errors):.0e})"
+        label = f"fmm3dpy, gradient (error {min(errors):.1e} to {max(errors):.1e})"
         axes.loglog([size for size, _ in fmm], [run["seconds"] for _, run in fmm], "^-", color="C3", label=label)
     for color, precision in (("0.45", "FP64"), ("0.7", "FP32")):
         direct = [(r["triangles"], r["seconds"]) for r in results.get("direct", []) if r["precision"] == precision]
@@ -271,7 +285,8 @@ def _plot_accuracy(axes: Any, results: Results) -> None:
         axes.loglog(n, 0.5 * top * n[0] / n, "k--", linewidth=0.8, label="second order: edge², or 1/N")
         bars = {25_600: 0.2, 102_400: 0.06, 409_600: 0.03}
         axes.loglog(list(bars), list(bars.values()), "kv", label="wanted: not above")
-        axes.legend(fontsize=8, loc="lower left")
+        axes.legend(fontsize=8, loc="upper right")
+        axes.set_ylim(top=axes.get_ylim()[1] * 4.0)  # room for the legend
 
 
 def _plot_parts(axes: Any, results: Results) -> None:
@@ -280,19 +295,21 @@ def _plot_parts(axes: Any, results: Results) -> None:
     axes.set_ylabel("seconds")
     labels: list[str] = []
     tallest = max((row[f"{stage} in all"] for row in rows for stage in ("build", "solve")), default=0.0)
+    apart = 2.0
     for row in rows:
         for stage in ("build", "solve"):
-            position, bottom = len(labels), 0.0
+            position, bottom, lowest = apart * len(labels), 0.0, 0.0
             whole = row[f"{stage} in all"]
             for k, (name, value) in enumerate(row[stage].items()):
                 color = f"C{k}" if stage == "build" else f"C{k + 4}"
-                axes.bar(position, value, bottom=bottom, color=color, width=0.5, alpha=0.85)
-                if value > 0.035 * tallest:
-                    text = f"{name}\n{value:.1f} s"
-                    axes.text(position + 0.28, bottom + 0.5 * value, text, va="center", fontsize=7.5)
+                axes.bar(position, value, bottom=bottom, color=color, width=0.4, alpha=0.85)
+                height = max(bottom + 0.5 * value, lowest + 0.02 * tallest)  # labels must not cover each other
+                axes.text(position + 0.23, height, f"{value:.2f} s  {name}", va="center", fontsize=7.5)
+                lowest = height + 0.015 * tallest
                 bottom += value
             axes.text(position, bottom, f"{whole:.1f} s", ha="center", va="bottom", fontweight="bold", fontsize=9)
-            kind = "build the solver" if stage == "build" else f"one solve, 1e-5\n{row['iterations']} iterations"
+            kind = "building the solver" if stage == "build" else f"one solve, 1e-5\n{row['iterations']} iterations"
             labels.append(f"{row['head']}\n{row['triangles']:,} triangles\n{kind}")
-    axes.set_xticks(range(len(labels)), labels, fontsize=8)
-    axes.set_xlim(-0.5, max(len(labels) - 0.1, 1.0))
+    axes.set_xticks(apart * np.arange(len(labels)), labels, fontsize=8)
+    axes.set_xlim(-0.4, max(apart * len(labels) - 0.3, 1.0))
+    axes.set_ylim(top=1.08 * max(tallest, 1e-3))
