@@ -78,7 +78,7 @@ def products(rows: list[Results]) -> str:
         n = np.array([r["triangles"] for r in chosen])
         times = {name: np.array([r[key] for r in chosen]) for name, key in (("alone", "one"), ("in a block", "many"))}
         text += f"\n\nFrom {n[0]:,} to {n[-1]:,} triangles seconds grow as " + ", ".join(
-            f"N^{exponent(n, t):.3f} {name} (rms distance from the fit {scatter(n, t):.0%})" for name, t in times.items()
+            f"N^{exponent(n, t):.3f} {name} (rms distance from it {scatter(n, t):.0%})" for name, t in times.items()
         )
         text += "."
     return (
