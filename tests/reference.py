@@ -117,12 +117,18 @@ def dense_matrix(corners):
     return matrix * areas / areas[:, None] / (4.0 * math.pi)
 
 
-def blocks(matrix, targets, sources, start, end):
-    """Return the row-major blocks of a dense matrix and where each begins."""
-    parts = [
-        matrix[start[t] : end[t], start[s] : end[s]].ravel() for t, s in zip(targets, sources, strict=True)
-    ]
-    return np.concatenate(parts), np.cumsum([0] + [len(part) for part in parts])
+def strips(matrix, leaves, targets, sources, start, end):
+    """Entries of all pairs, leaf by leaf of the targets, each leaf a row-major matrix; pairs are sorted by target.
+
+    Also where each leaf's entries start, where its columns start, and the first column of each pair.
+    """
+    parts, column = [], np.concatenate([[0], np.cumsum((end - start)[sources])])
+    for leaf in leaves:
+        columns = [np.arange(start[s], end[s]) for t, s in zip(targets, sources, strict=True) if t == leaf]
+        parts.append(matrix[start[leaf] : end[leaf], np.concatenate(columns)])
+    first_entry = np.concatenate([[0], np.cumsum([part.size for part in parts])])
+    first_column = np.concatenate([[0], np.cumsum([part.shape[1] for part in parts])])
+    return np.concatenate([part.ravel() for part in parts]), first_entry, first_column, column[:-1]
 
 
 # --------------------------------------------------------------------------------------------------- harmonics

@@ -75,12 +75,12 @@ def test_the_change_to_real_harmonics_is_unitary():
     np.testing.assert_allclose(matrix @ matrix.conj().T, np.eye(49), atol=1e-15)
 
 
-def test_width_is_padded_to_fours_and_the_rest_is_zero():
+def test_width_is_padded_to_sixteens_and_the_rest_is_zero():
     for degree in range(3, 10):
         width = (degree + 1) ** 2
         padded = expansions.padded_width(degree)
-        assert padded % 4 == 0
-        assert width <= padded < width + 4
+        assert padded % 16 == 0
+        assert width <= padded < width + 16
         for matrix in (
             expansions.child_to_parent(degree)[:8],
             expansions.multipole_to_local(np.array([[4.0, 0.0, 2.0]]), np.ones(1), np.ones(1), degree),

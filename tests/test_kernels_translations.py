@@ -54,21 +54,23 @@ def test_children_to_parents_and_back(tree, rng):
 
 
 def test_far_to_far(rng):
-    matrices = rng.normal(size=(3, 8, 8)).astype(np.float32)
-    widths = np.array([8, 4, 8], dtype=np.int32)
-    source = rng.normal(size=(5, 2, 8)).astype(np.float32)
-    before = rng.normal(size=(4, 2, 8)).astype(np.float32)
+    counts = np.array([32, 9, 25], dtype=np.int32)
+    matrices = rng.normal(size=(3, 32, 32)).astype(np.float32)
+    for matrix, count in zip(matrices, counts, strict=True):
+        matrix[count:] = 0.0
+        matrix[:, count:] = 0.0
+    source = rng.normal(size=(5, 2, 32)).astype(np.float32)
+    before = rng.normal(size=(4, 2, 32)).astype(np.float32)
     # Tasks own their targets: 0 and 1, nothing, 2 and 3.
     task_first = np.array([0, 3, 3, 6])
     key = np.array([0, 1, 1, 2, 2, 0], dtype=np.int32)
     targets = np.array([0, 0, 1, 2, 3, 3], dtype=np.int32)
     sources = np.array([4, 1, 2, 0, 0, 3], dtype=np.int32)
     out = before.copy()
-    translations.far_to_far(out, source, matrices, widths, task_first, key, targets, sources)
+    translations.far_to_far(out, source, matrices, counts, task_first, key, targets, sources)
     expected = before.copy()
     for k, t, s in zip(key, targets, sources, strict=True):
-        w = widths[k]
-        expected[t, :, :w] += source[s, :, :w] @ matrices[k, :w, :w]
+        expected[t] += source[s] @ matrices[k]
     np.testing.assert_allclose(out, expected, atol=50 * SINGLE)
 
 

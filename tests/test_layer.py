@@ -13,6 +13,9 @@ from tests import reference
 
 TOLERANCES = [1e-2, 1e-3, 1e-4]
 
+LEAF = 32
+"""Triangles in a leaf: few, so that 640 of them have a far part."""
+
 # Error of the far part of products over the tolerance: measured 0.73, 0.71 and 0.66 for the tolerances above.
 ALLOWED = 1.0
 
@@ -42,7 +45,7 @@ def dense(surface):
 
 @pytest.fixture(scope="module")
 def layers(surface):
-    return {tolerance: ChargeLayer(surface, tolerance=tolerance) for tolerance in TOLERANCES}
+    return {tolerance: ChargeLayer(surface, tolerance=tolerance, leaf_size=LEAF) for tolerance in TOLERANCES}
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +73,10 @@ def far_mask(layer):
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_the_far_part_is_as_accurate_as_asked(surface, dense, charge, tolerance):
     """Charge through expansions alone, against the direct sum over the same pairs, relative to the whole product."""
-    layer = ChargeLayer(surface, tolerance=tolerance)
+    layer = ChargeLayer(surface, tolerance=tolerance, leaf_size=LEAF)
     mask = far_mask(layer)
     assert 0.5 < mask.mean() < 1.0, "both parts are at work"
-    layer._blocks[:] = 0.0
+    layer._near_entries[:] = 0.0
     far = dense * mask
     assert errors(layer.normal_field(charge), far @ charge, dense @ charge).max() < ALLOWED * tolerance
     transposed = errors(layer.normal_field_transposed(charge), far.T @ charge, dense.T @ charge)
@@ -81,7 +84,7 @@ def test_the_far_part_is_as_accurate_as_asked(surface, dense, charge, tolerance)
 
 
 def test_the_near_part_is_accurate(surface, dense, charge):
-    layer = ChargeLayer(surface, tolerance=1e-2)
+    layer = ChargeLayer(surface, tolerance=1e-2, leaf_size=LEAF)
     mask = far_mask(layer)
     layer._charge_rows[:] = 0.0
     error = errors(layer.normal_field(charge), (dense * ~mask) @ charge, dense @ charge)
@@ -208,7 +211,7 @@ def test_degrees_rise_with_the_accuracy():
 
 def test_memory_is_counted(layers):
     layer = layers[1e-2]
-    assert layer.nbytes > layer._blocks.nbytes + layer._charge_rows.nbytes + layer._normal_rows.nbytes
+    assert layer.nbytes > layer._near_entries.nbytes + layer._charge_rows.nbytes + layer._normal_rows.nbytes
 
 
 def test_a_large_triangle_among_small_ones(charge):

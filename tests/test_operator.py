@@ -12,8 +12,8 @@ from tests import reference
 def head():
     """A scalp with two spheres inside and one more in one of them: not merely nested shells."""
     surfaces = [
-        meshes.icosphere(2, radius=90.0, name="scalp"),
-        meshes.icosphere(2, radius=60.0, name="brain"),
+        meshes.icosphere(3, radius=90.0, name="scalp"),
+        meshes.icosphere(3, radius=60.0, name="brain"),
         meshes.icosphere(1, radius=15.0, centre=(30.0, 0.0, 0.0), name="right"),
         meshes.icosphere(1, radius=12.0, centre=(-30.0, 5.0, 0.0), name="left"),
     ]

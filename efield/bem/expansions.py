@@ -23,8 +23,8 @@ I64 = NDArray[np.int64]
 
 
 def padded_width(degree: int) -> int:
-    """Return the number of coefficients, rounded up to a multiple of 4 for the small matrix products."""
-    return -(-((degree + 1) ** 2) // 4) * 4
+    """Return the number of coefficients, rounded up to a multiple of 16: whole vector registers, no rest."""
+    return -(-((degree + 1) ** 2) // 16) * 16
 
 
 def normalisation(degree: int) -> F64:

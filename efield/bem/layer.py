@@ -30,8 +30,12 @@ from meshes import Surface
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-LEAF_SIZE = 48
-"""Triangles a leaf may hold. Larger leaves move work from translations to the stored near part."""
+LEAF_SIZE = 128
+"""Triangles a leaf may hold. Larger leaves move work from translations to the stored near part, which costs memory and
+set-up but is read once for all right-hand sides."""
+
+_COLUMNS_AT_ONCE = 4
+"""Vectors of a transposed product whose near part is summed at a time, to bound the memory."""
 
 
 def degree_for(tolerance: float) -> int:
@@ -102,11 +106,13 @@ class ChargeLayer:
         self._up = np.ascontiguousarray(self._down.transpose(0, 2, 1))
         self._far, self._near = pair_up(self.tree, self.tree, self.degree)
         self._far_transposed: FarPairs | None = None
+        rows = (self.tree.end - self.tree.start)[self.tree.leaves]
+        self._strips = np.concatenate([[0], np.cumsum(rows * np.diff(self._near.first_column))])
         self._check_memory(memory_limit)
         listed = time.perf_counter()
         self._charge_rows, self._normal_rows = self._expansion_rows()
         expanded = time.perf_counter()
-        self._offsets, self._blocks = self._near_part()
+        self._near_entries = self._near_part()
         self.seconds = {
             "octree, pairs and translations": listed - began,
             "expansions": expanded - listed,
@@ -115,8 +121,7 @@ class ChargeLayer:
 
     def _check_memory(self, limit: float | None) -> None:
         """Refuse what does not fit: the near part, the expansion rows, and a Krylov basis of 50 vectors."""
-        count = (self.tree.end - self.tree.start).astype(np.int64)
-        near = 4 * int((count[self._near.targets] * count[self._near.sources]).sum())
+        near = 4 * int(self._strips[-1])
         rows = 2 * 4 * self.n_triangles * self._width
         needed = near + rows + 2 * self._far.nbytes + 50 * 8 * self.n_triangles
         allowed = 0.8 * _physical_memory() if limit is None else limit
@@ -145,35 +150,40 @@ class ChargeLayer:
         )
         return charge, normal
 
-    def _near_part(self) -> tuple[NDArray[np.int64], F32]:
-        count = (self.tree.end - self.tree.start).astype(np.int64)
-        sizes = count[self._near.targets] * count[self._near.sources]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        blocks = np.empty(offsets[-1], dtype=np.float32)
-        nodes = quadrature.points_on(self._corners, quadrature.SEVEN_POINTS)
-        near.near_blocks(
-            blocks,
-            offsets,
-            self._near.targets,
-            self._near.sources,
-            self.tree.start,
-            self.tree.end,
+    def _near_part(self) -> F32:
+        pairs, tree = self._near, self.tree
+        strips = np.empty(self._strips[-1], dtype=np.float32)
+        few, many = (
+            np.ascontiguousarray(quadrature.points_on(self._corners, points).reshape(-1, 3).T)
+            for points in (quadrature.THREE_POINTS, quadrature.SEVEN_POINTS)
+        )
+        leaf = np.searchsorted(tree.leaves, pairs.targets)
+        near.near_strips(
+            strips,
+            self._strips[leaf] + pairs.column - pairs.first_column[leaf],
+            np.diff(pairs.first_column)[leaf],
+            pairs.targets,
+            pairs.sources,
+            tree.start,
+            tree.end,
             self._corners,
             self._centroids,
             self._areas,
             self._radii,
-            np.ascontiguousarray(nodes.reshape(-1, 3).T),
-            quadrature.SEVEN_POINTS,
+            few,
+            many,
+            quadrature.THREE_WEIGHTS,
             quadrature.SEVEN_WEIGHTS,
+            quadrature.SEVEN_POINTS,
         )
-        return offsets, blocks
+        return strips
 
     @property
     def nbytes(self) -> int:
         """Memory of the stored parts (bytes)."""
         rows = self._charge_rows.nbytes + self._normal_rows.nbytes
         far = self._far.nbytes + (self._far_transposed.nbytes if self._far_transposed else 0)
-        return self._blocks.nbytes + self._offsets.nbytes + rows + far
+        return self._near_entries.nbytes + rows + far
 
     def normal_field(self, charge: F64) -> F64:
         """Return K q, the mean normal field on each triangle (V/m).
@@ -195,10 +205,9 @@ class ChargeLayer:
         pairs = self._near
         near_products.near_product(
             out,
-            self._blocks,
-            self._offsets,
+            self._near_entries,
+            self._strips,
             pairs.first_by_target,
-            pairs.order_by_target,
             pairs.sources,
             tree.leaves,
             tree.start,
@@ -232,18 +241,30 @@ class ChargeLayer:
             out, self._charge_rows, tree.leaves, tree.start, tree.end, self._descend(tree, local)
         )
         pairs = self._near
-        near_products.near_product_transposed(
-            out,
-            self._blocks,
-            self._offsets,
-            pairs.first_by_source,
-            pairs.order_by_source,
-            pairs.targets,
-            tree.leaves,
-            tree.start,
-            tree.end,
-            g,
-        )
+        # Few vectors at a time, as the sums of every strip's columns are kept until they are gathered by source.
+        for first in range(0, len(g), _COLUMNS_AT_ONCE):
+            part = g[first : first + _COLUMNS_AT_ONCE]
+            columns = np.empty((len(part), pairs.first_column[-1]), dtype=np.float32)
+            near_products.near_columns(
+                columns,
+                self._near_entries,
+                self._strips,
+                pairs.first_column,
+                tree.leaves,
+                tree.start,
+                tree.end,
+                part,
+            )
+            near_products.sum_columns(
+                out[first : first + _COLUMNS_AT_ONCE],
+                columns,
+                pairs.first_by_source,
+                pairs.order_by_source,
+                pairs.column,
+                tree.leaves,
+                tree.start,
+                tree.end,
+            )
         return self._unsorted(out)
 
     def _multipoles(self, rows: F32, q: F32) -> F32:
@@ -293,7 +314,7 @@ class ChargeLayer:
         if not len(points):
             return np.zeros((0, 3, charge.shape[1]))
         target = Octree.build(points, self.lattice, LEAF_SIZE)
-        far, near = pair_up(target, self.tree, self.degree)
+        far, pairs = pair_up(target, self.tree, self.degree)
         q = np.ascontiguousarray(charge[self.tree.order].T)
         sorted_points = np.ascontiguousarray(points[target.order])
         part = np.zeros((len(q), len(points), 3))
@@ -311,7 +332,7 @@ class ChargeLayer:
             part,
             sorted_points,
             pairs.first_by_target,
-            near.sources,
+            pairs.sources,
             target.leaves,
             target.start,
             target.end,

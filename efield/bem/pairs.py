@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from efield.bem.expansions import multipole_to_local, padded_width
+from efield.bem.expansions import multipole_to_local
 from efield.bem.octree import Octree
 from efield.kernels.octree import interaction_lists
 from efield.kernels.translations import far_to_far
@@ -37,8 +37,8 @@ class FarPairs:
         Pairs of each task, which owns all its targets.
     matrices : ndarray, shape (n_keys, width, width)
         Translations of multipole coefficients already divided by the source's half edge.
-    widths : ndarray, shape (n_keys,)
-        How many coefficients count for each matrix.
+    counts : ndarray, shape (n_keys,)
+        Coefficients that count for each matrix; the entries of all others are zero.
     """
 
     targets: I32
@@ -46,7 +46,7 @@ class FarPairs:
     key: I32
     task_first: I64
     matrices: F32
-    widths: I32
+    counts: I32
 
     @classmethod
     def between(cls, target: Octree, source: Octree, targets: I32, sources: I32, degree: int) -> FarPairs:
@@ -67,26 +67,29 @@ class FarPairs:
         # In units of half the edge of the larger cell; expansions converge as (reach / (distance - reach))^degree.
         larger = 2.0 ** np.maximum(up_t, up_s)[first]
         distance = np.linalg.norm(offset[first], axis=1) / larger
-        widths = np.array([padded_width(d) for d in degrees_for(distance, degree)], dtype=np.int32)
-        return cls._sorted(targets, sources, key.astype(np.int32), matrices, widths, len(target.level))
+        counts = ((degrees_for(distance, degree) + 1) ** 2).astype(np.int32)
+        beyond = np.arange(matrices.shape[1]) >= counts[:, None]
+        matrices[beyond] = 0.0
+        matrices.transpose(0, 2, 1)[beyond] = 0.0
+        return cls._sorted(targets, sources, key.astype(np.int32), matrices, counts, len(target.level))
 
     @classmethod
-    def _sorted(cls, targets: I32, sources: I32, key: I32, matrices: F32, widths: I32, n_cells: int) -> FarPairs:
+    def _sorted(cls, targets: I32, sources: I32, key: I32, matrices: F32, counts: I32, n_cells: int) -> FarPairs:
         load = np.cumsum(np.bincount(targets, minlength=n_cells))
         task_of_cell = np.minimum(load * TASKS // max(int(load[-1]) + 1, 1), TASKS - 1)
         task = task_of_cell[targets]
         order = np.lexsort((targets, key, task))
         task_first = np.searchsorted(task[order], np.arange(TASKS + 1)).astype(np.int64)
-        return cls(targets[order], sources[order], key[order], task_first, matrices, widths)
+        return cls(targets[order], sources[order], key[order], task_first, matrices, counts)
 
     def transposed(self, n_cells: int) -> FarPairs:
         """Return the pairs with sources and targets exchanged and every matrix transposed."""
         matrices = np.ascontiguousarray(self.matrices.transpose(0, 2, 1))
-        return self._sorted(self.sources, self.targets, self.key, matrices, self.widths, n_cells)
+        return self._sorted(self.sources, self.targets, self.key, matrices, self.counts, n_cells)
 
     def apply(self, out: F32, source: F32) -> None:
         """Add the translated coefficients to `out`; both have shape (n_cells, n_rhs, width)."""
-        far_to_far(out, source, self.matrices, self.widths, self.task_first, self.key, self.targets, self.sources)
+        far_to_far(out, source, self.matrices, self.counts, self.task_first, self.key, self.targets, self.sources)
 
     @property
     def nbytes(self) -> int:
@@ -117,14 +120,29 @@ def degrees_for(distance: F64, degree: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class NearPairs:
-    """Adjacent leaves, grouped by their target (or, transposed, by their source) in the order of `leaves`."""
+    """Adjacent leaves, sorted by their target.
+
+    Attributes
+    ----------
+    targets, sources : ndarray, shape (n_pairs,)
+        Cells of each pair.
+    first_by_target : ndarray, shape (n_target_leaves + 1,)
+        First pair of each target leaf, in the order of `leaves`.
+    first_by_source, order_by_source : ndarray, shape (n_source_leaves + 1,), (n_pairs,)
+        Pairs whose source is leaf number l are ``order_by_source[first_by_source[l]:first_by_source[l + 1]]``.
+    column : ndarray, shape (n_pairs,)
+        Number of sources in all pairs before.
+    first_column : ndarray, shape (n_target_leaves + 1,)
+        The same for the first pair of each target leaf.
+    """
 
     targets: I32
     sources: I32
     first_by_target: I64
-    order_by_target: I64
     first_by_source: I64
     order_by_source: I64
+    column: I64
+    first_column: I64
 
     @classmethod
     def between(cls, target: Octree, source: Octree, targets: I32, sources: I32) -> NearPairs:
@@ -132,13 +150,16 @@ class NearPairs:
         order = np.lexsort((sources, targets))
         targets, sources = targets[order], sources[order]
         by_source = np.lexsort((targets, sources))
+        column = np.concatenate([[0], np.cumsum((source.end - source.start)[sources], dtype=np.int64)])
+        first = _first(targets, target.leaves)
         return cls(
-            targets,
-            sources,
-            _first(targets, target.leaves),
-            np.arange(len(targets), dtype=np.int64),
-            _first(sources[by_source], source.leaves),
-            by_source.astype(np.int64),
+            targets=targets,
+            sources=sources,
+            first_by_target=first,
+            first_by_source=_first(sources[by_source], source.leaves),
+            order_by_source=by_source.astype(np.int64),
+            column=column[:-1],
+            first_column=column[first],
         )
 
 

@@ -87,6 +87,10 @@ _ZERO = np.float32(0.0)
 _TINY = np.float32(1e-30)
 
 
+_CLOSE = 4.0
+"""Triangles whose centre is nearer than the other's radius plus this many of their own radii take many points."""
+
+
 @inline
 def _arctan2(y: np.float32, x: np.float32) -> np.float32:
     """Return atan2 in single precision without branches, so that loops over it run in vector registers.
@@ -169,10 +173,46 @@ def _pieces(corners: F64, centroids: F64, radii: F64, i: int, j: int) -> int:
     return pieces
 
 
+@inline
+def _nearest(radius: float, source: float) -> float:
+    """Return the excess, see `_square_distances`, below which a gap may be less than the source's radius."""
+    return (radius + 2.0 * source) ** 2 - (radius + _CLOSE * source) ** 2
+
+
+@inline
+def _weighted_means(row: F32, weight: F32, scale: np.float32, omega: F32, few_w: F64) -> None:
+    """Set `row` to scale * weight times the quadrature of omega, which holds all first points, then all second ones."""
+    count = row.shape[0]
+    for c in range(count):
+        row[c] = _ZERO
+    for q in range(few_w.shape[0]):
+        w = np.float32(few_w[q]) * scale
+        part = omega[q * count : (q + 1) * count]
+        for c in range(count):
+            row[c] += w * part[c]
+    for c in range(count):
+        row[c] *= weight[c]
+
+
+@inline
+def _square_distances(excess: F32, here: F32, centre: F32, size: F32, radius: np.float32) -> None:
+    """Set `excess` to the squared distance of each centre minus the squared reach, negative for close triangles."""
+    x = centre[0]
+    y = centre[1]
+    z = centre[2]
+    for c in range(excess.shape[0]):
+        dx = here[0] - x[c]
+        dy = here[1] - y[c]
+        dz = here[2] - z[c]
+        reach = radius + size[c]
+        excess[c] = dx * dx + dy * dy + dz * dz - reach * reach
+
+
 @kernel
-def near_blocks(
-    blocks: F32,
-    offsets: I64,
+def near_strips(
+    strips: F32,
+    first_entry: I64,
+    row_length: I64,
     targets: I32,
     sources: I32,
     start: I32,
@@ -181,69 +221,96 @@ def near_blocks(
     centroids: F64,
     areas: F64,
     radii: F64,
-    nodes: F64,
+    few: F64,
+    many: F64,
+    few_w: F64,
+    many_w: F64,
     barycentric: F64,
-    weights: F64,
 ) -> None:
-    """Fill one dense row-major block per pair of adjacent leaves with the exact entries K_ij.
+    """Fill the dense block of each pair of adjacent leaves with the exact entries K_ij.
 
     K_ij is the mean normal field on triangle i of a unit charge density on triangle j. The integral over i is exact (a
-    solid angle), the one over j a quadrature, cut into pieces about as small as the gap where j nearly touches i.
+    solid angle), the one over j a quadrature: a few points for distant pairs, many for close ones, and many in each of
+    the pieces into which j is cut, about as small as the gap, where it nearly touches i.
 
     Parameters
     ----------
-    blocks : ndarray, shape (n_entries,)
+    strips : ndarray, shape (n_entries,)
         Output.
-    offsets : ndarray, shape (n_pairs + 1,)
-        First entry of each block.
+    first_entry, row_length : ndarray, shape (n_pairs,)
+        Place in `strips` of each block's first entry, and distance between its rows.
     targets, sources : ndarray, shape (n_pairs,)
         Leaves of each pair.
     start, end : ndarray, shape (n_cells,)
         Triangles of each cell, in tree order.
     corners, centroids, areas, radii : ndarray
         Triangles in tree order; `radii` is the greatest distance of a corner from the centroid (mm).
-    nodes : ndarray, shape (3, n * n_q)
+    few, many : ndarray, shape (3, n * n_few), (3, n * n_many)
         Quadrature points of all triangles, axis by axis (mm).
-    barycentric, weights : ndarray, shape (n_q, 3), (n_q,)
-        The quadrature (weights sum to one).
+    few_w, many_w : ndarray
+        Their weights, which sum to one.
+    barycentric : ndarray, shape (n_many, 3)
+        Coordinates of the many points.
     """
-    n_q = weights.shape[0]
+    n_few = few_w.shape[0]
+    n_many = many_w.shape[0]
     for pair in prange(targets.shape[0]):
         t = targets[pair]
         s = sources[pair]
-        first = start[s] * n_q
-        last = end[s] * n_q
+        first = start[s]
+        count = end[s] - first
         # Single precision is enough for the entries if positions count from a point near by.
-        middle = centroids[start[s]]
-        x = (nodes[0, first:last] - middle[0]).astype(np.float32)
-        y = (nodes[1, first:last] - middle[1]).astype(np.float32)
-        z = (nodes[2, first:last] - middle[2]).astype(np.float32)
-        omega = np.empty(last - first, dtype=np.float32)
+        middle = centroids[first]
+        nodes = np.empty((3, n_few * count), dtype=np.float32)
+        centre = np.empty((3, count), dtype=np.float32)
+        for d in range(3):
+            for c in range(count):
+                centre[d, c] = centroids[first + c, d] - middle[d]
+                for q in range(n_few):
+                    nodes[d, q * count + c] = few[d, (first + c) * n_few + q] - middle[d]
+        size = np.empty(count, dtype=np.float32)
+        weight = np.empty(count, dtype=np.float32)
+        for c in range(count):
+            size[c] = _CLOSE * radii[first + c]
+            weight[c] = areas[first + c] / (4.0 * math.pi)
+        omega = np.empty(n_few * count, dtype=np.float32)
+        excess = np.empty(count, dtype=np.float32)
+        close = np.empty(count, dtype=np.int64)
+        close_nodes = np.empty((3, count * n_many), dtype=np.float32)
+        close_omega = np.empty(count * n_many, dtype=np.float32)
         corner = np.empty((3, 3), dtype=np.float32)
-        k = offsets[pair]
+        here = np.empty(3, dtype=np.float32)
         for i in range(start[t], end[t]):
-            for v in range(3):
-                for d in range(3):
+            for d in range(3):
+                here[d] = centroids[i, d] - middle[d]
+                for v in range(3):
                     corner[v, d] = corners[i, v, d] - middle[d]
-            _solid_angles(omega, corner, x, y, z)
-            scale = 1.0 / (4.0 * math.pi * areas[i])
-            xi = centroids[i, 0]
-            yi = centroids[i, 1]
-            zi = centroids[i, 2]
-            ri = radii[i]
-            for j in range(start[s], end[s]):
+            begin = first_entry[pair] + (i - start[t]) * row_length[pair]
+            row = strips[begin : begin + count]
+            _solid_angles(omega, corner, nodes[0], nodes[1], nodes[2])
+            _weighted_means(row, weight, np.float32(1.0 / areas[i]), omega, few_w)
+            _square_distances(excess, here, centre, size, np.float32(radii[i]))
+            n_close = 0
+            for c in range(count):
+                if excess[c] < _ZERO:
+                    close[n_close] = c
+                    for d in range(3):
+                        for q in range(n_many):
+                            close_nodes[d, n_close * n_many + q] = many[d, (first + c) * n_many + q] - middle[d]
+                    n_close += 1
+            whole = n_close * n_many
+            x = close_nodes[0, :whole]
+            _solid_angles(close_omega[:whole], corner, x, close_nodes[1, :whole], close_nodes[2, :whole])
+            for k in range(n_close):
+                j = first + close[k]
                 total = 0.0
                 if i != j:
-                    at = (j - start[s]) * n_q
-                    for q in range(n_q):
-                        total += weights[q] * omega[at + q]
-                    dx = xi - centroids[j, 0]
-                    dy = yi - centroids[j, 1]
-                    dz = zi - centroids[j, 2]
-                    reach = ri + 2.0 * radii[j]
-                    if dx * dx + dy * dy + dz * dz < reach * reach:
+                    pieces = 1
+                    if excess[close[k]] < _nearest(radii[i], radii[j]):
                         pieces = _pieces(corners, centroids, radii, i, j)
-                        if pieces > 1:
-                            total = _split_mean(corners, i, j, pieces, barycentric, weights)
-                blocks[k] = scale * areas[j] * total
-                k += 1
+                    if pieces > 1:
+                        total = _split_mean(corners, i, j, pieces, barycentric, many_w)
+                    else:
+                        for q in range(n_many):
+                            total += many_w[q] * close_omega[k * n_many + q]
+                row[close[k]] = areas[j] * total / (4.0 * math.pi * areas[i])

@@ -62,9 +62,9 @@ def cells_to_leaves(out: F64, rows: F32, leaves: I32, start: I32, end: I32, loca
 
 
 @inline
-def _add_product(out: F32, matrix: F32, x: F32, width: int) -> None:
-    """Add x @ matrix to `out`, of each the first `width` entries; four rows of the matrix at once."""
-    for j in range(0, width, 4):
+def _add_product(out: F32, matrix: F32, x: F32, count: int, width: int) -> None:
+    """Add x @ matrix to the first `width` entries of `out`; the first `count` rows of the matrix, four at once."""
+    for j in range(0, count, 4):
         a = x[j]
         b = x[j + 1]
         c = x[j + 2]
@@ -75,10 +75,10 @@ def _add_product(out: F32, matrix: F32, x: F32, width: int) -> None:
 
 @inline
 def _add_four_products(
-    out0: F32, out1: F32, out2: F32, out3: F32, matrix: F32, x0: F32, x1: F32, x2: F32, x3: F32, width: int
+    out0: F32, out1: F32, out2: F32, out3: F32, matrix: F32, x0: F32, x1: F32, x2: F32, x3: F32, count: int, width: int
 ) -> None:
-    """Add x @ matrix to `out` for four different pairs of x and out, so that each row is loaded once for all."""
-    for j in range(0, width, 2):
+    """Do `_add_product` for four pairs of x and out, so that each row of the matrix is loaded once for all."""
+    for j in range(0, count, 2):
         a0 = x0[j]
         b0 = x0[j + 1]
         a1 = x1[j]
@@ -116,7 +116,8 @@ def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32
         for r in range(coefficients.shape[1]):
             coefficients[cell, r, :] = 0.0
             for c in range(child[cell], child[cell] + children[cell]):
-                _add_product(coefficients[cell, r], shift[octant[c]], coefficients[c, r], shift.shape[1])
+                matrix = shift[octant[c]]
+                _add_product(coefficients[cell, r], matrix, coefficients[c, r], matrix.shape[0], matrix.shape[1])
 
 
 @kernel
@@ -124,8 +125,9 @@ def parents_to_children(coefficients: F32, cells: I32, parent: I32, octant: I32,
     """Add coefficients[parent] @ shift[octant] to each of `cells` (arguments as in `children_to_parents`)."""
     for number in prange(cells.shape[0]):
         cell = cells[number]
+        matrix = shift[octant[cell]]
         for r in range(coefficients.shape[1]):
-            _add_product(coefficients[cell, r], shift[octant[cell]], coefficients[parent[cell], r], shift.shape[1])
+            _add_product(coefficients[cell, r], matrix, coefficients[parent[cell], r], matrix.shape[0], matrix.shape[1])
 
 
 @kernel
@@ -133,7 +135,7 @@ def far_to_far(
     out: F32,
     source: F32,
     matrices: F32,
-    widths: I32,
+    counts: I32,
     task_first: I64,
     key: I32,
     targets: I32,
@@ -146,9 +148,9 @@ def far_to_far(
     out, source : ndarray, shape (n_cells, n_rhs, width)
         Local and multipole coefficients.
     matrices : ndarray, shape (n_keys, width, width)
-        Translations; `width` is a multiple of 4.
-    widths : ndarray, shape (n_keys,)
-        Coefficients that count for each translation, a multiple of 4: the fewer, the farther.
+        Translations; `width` is a multiple of 16, so that no rest is left beside whole vector registers.
+    counts : ndarray, shape (n_keys,)
+        Coefficients that count for each translation: the fewer, the farther. All others have entries of zero.
     task_first : ndarray, shape (n_tasks + 1,)
         Pairs of each task, which owns all their targets. Inside a task pairs of one key follow each other, so
         that the matrix stays in the nearest cache.
@@ -165,7 +167,8 @@ def far_to_far(
             while stop < last and key[stop] == k:
                 stop += 1
             matrix = matrices[k]
-            width = widths[k]
+            count = counts[k]
+            width = (count + 15) // 16 * 16
             # Pairs of one key have different targets, so that four products can share each row of the matrix.
             items = (stop - begin) * n_rhs
             whole = items - items % 4
@@ -188,9 +191,11 @@ def far_to_far(
                     source[sources[p1], r1],
                     source[sources[p2], r2],
                     source[sources[p3], r3],
+                    count,
                     width,
                 )
             for item in range(whole, items):
                 pair = begin + item // n_rhs
-                _add_product(out[targets[pair], item % n_rhs], matrix, source[sources[pair], item % n_rhs], width)
+                r = item % n_rhs
+                _add_product(out[targets[pair], r], matrix, source[sources[pair], r], count, width)
             begin = stop
