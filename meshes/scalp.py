@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,14 +43,11 @@ def closest_points(surface: Surface, points: npt.ArrayLike) -> tuple[FloatArray,
     ValueError
         If `points` is not an array of finite positions.
     """
-    import igl  # here, because it takes a tenth of a second to load and most uses of the package do not need it
-
     rows = arrays.vectors(points, "points")
     if not len(rows):
         return np.zeros((0, 3)), np.zeros(0, dtype=np.int64), np.zeros(0)
-    squared, triangle, closest = igl.point_mesh_squared_distance(
-        rows, surface.vertices, surface.triangles.astype(np.int64)
-    )
+    tree, triangles = _tree(surface)
+    squared, triangle, closest = tree.squared_distance(surface.vertices, triangles, rows)
     return (
         np.ascontiguousarray(closest, dtype=np.float64).reshape(-1, 3),
         np.atleast_1d(np.asarray(triangle, dtype=np.int64)),
@@ -105,6 +102,20 @@ def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0
         length = np.linalg.norm(total)
         normals[row] = total / length if length > 0.0 else own
     return closest, normals
+
+
+@lru_cache(maxsize=8)
+def _tree(surface: Surface) -> tuple[Any, npt.NDArray[np.int64]]:
+    """Return the tree of a surface's triangles, and these as libigl wants them.
+
+    Built once per surface: with 16,000 triangles that takes 10 ms, and a point a tenth of a millisecond.
+    """
+    import igl  # here, because it takes a tenth of a second to load and most uses of the package do not need it
+
+    triangles = surface.triangles.astype(np.int64)
+    tree = igl.AABB()
+    tree.init(surface.vertices, triangles)
+    return tree, triangles
 
 
 @lru_cache(maxsize=8)

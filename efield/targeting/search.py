@@ -340,16 +340,16 @@ def _try_all(space: _Placements, coil: Coil, table: _Table, report: Progress) ->
     return values.reshape(len(space.contacts), len(space.angles))
 
 
-def _refine(
-    space: _Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress
-) -> _Placement:
+def _refine(space: _Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress) -> _Placement:
     """Return the best placement, refined continuously from the best three starting points that are apart."""
     starts = _starts(space, values)
     found = []
     for number, start in enumerate(starts):
-        found.append(_climb(space, coil, table, start))
-        report("refine", number + 1, len(starts))
-    best, score = max(found, key=lambda pair: pair[1])
+        found.append(_climb(space, coil, table, start, step=1.0, end=0.3))
+        report("refine", number + 1, len(starts) + 1)
+    # The optimum is flat: the last tenths of a millimetre are for reproducible poses, and for the best one alone.
+    best, score = _climb(space, coil, table, max(found, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
+    report("refine", len(starts) + 1, len(starts) + 1)
     if not score > 0.0:
         raise ValueError(
             f"direction must be reachable by some placement; got at best {score:.3g} V/m at 1 A/us along it. Reverse "
@@ -357,7 +357,8 @@ def _refine(
         )
     functionals = table.functionals(coil, *space.frame(best))[0]
     if len(functionals) == 3 and patch.normal is not None and -(functionals @ patch.normal) > 0.0:
-        turned, other = _climb(space, coil, table, _Placement(best.u, best.v, best.angle + np.pi))
+        half_turn = _Placement(best.u, best.v, best.angle + np.pi)
+        turned, other = _climb(space, coil, table, half_turn, step=1.0, end=0.05)
         if other >= _NEARLY * score:
             return turned
     return best
@@ -376,13 +377,15 @@ def _starts(space: _Placements, values: F64) -> list[_Placement]:
     return starts
 
 
-def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> tuple[_Placement, float]:
-    """Climb from a start; steps of 1 mm and 5 degrees at first. The radius stays a hard limit."""
-    scale = np.array([1.0, 1.0, np.radians(5.0)])
+def _climb(
+    space: _Placements, coil: Coil, table: _Table, start: _Placement, *, step: float, end: float
+) -> tuple[_Placement, float]:
+    """Climb by steps of `step` to `end` mm and five times as many degrees; the radius is a hard limit."""
+    scale = step * np.array([1.0, 1.0, np.radians(5.0)])
     first = np.array([start.u, start.v, start.angle])
 
-    def loss(step: F64) -> float:
-        u, v, angle = first + scale * step
+    def loss(move: F64) -> float:
+        u, v, angle = first + scale * move
         if np.hypot(u, v) > space.radius:
             return float("inf")
         return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
@@ -394,7 +397,7 @@ def _climb(space: _Placements, coil: Coil, table: _Table, start: _Placement) -> 
         loss,
         np.zeros(3),
         method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 0.05, "fatol": 1e-6, "maxfev": 120},
+        options={"initial_simplex": simplex, "xatol": end / step, "fatol": np.inf, "maxfev": 120},
     )
     u, v, angle = first + scale * result.x
     return _Placement(float(u), float(v), float(angle)), -float(result.fun)
