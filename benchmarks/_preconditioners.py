@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import coils
 import efield
+from efield.bem import quadrature
 from efield.bem.krylov import gmres
 from efield.bem.operator import BemOperator
 
@@ -17,14 +18,22 @@ F64 = NDArray[np.float64]
 
 
 def leaf_inverses(operator: BemOperator) -> scipy.sparse.csr_array:
-    """Return the inverses of the equation's blocks of every leaf of the octree, as a block-diagonal matrix."""
-    layer = operator.layer
-    tree, near = layer.tree, layer._near
+    """Return the inverses of the equation's blocks of every leaf of the octree, as a block-diagonal matrix.
+
+    Entries are computed afresh, by solid angles from seven points, so as not to lean on how the layer stores its own.
+    """
+    tree, corners, areas = operator.layer.tree, operator.surface.corners, operator.areas
     rows, columns, values = [], [], []
-    for pair in np.flatnonzero(near.targets == near.sources):
-        cell = near.targets[pair]
+    for cell in tree.leaves:
         own = tree.order[tree.start[cell] : tree.end[cell]]
-        field = layer._blocks[layer._offsets[pair] : layer._offsets[pair + 1]].reshape(len(own), len(own))
+        points = quadrature.points_on(corners[own], quadrature.SEVEN_POINTS)
+        a, b, c = np.moveaxis(corners[own][:, :, None, None] - points, 1, 0)  # (targets, sources, points, 3)
+        la, lb, lc = (np.linalg.norm(v, axis=-1) for v in (a, b, c))
+        over = np.einsum("ijqd,ijqd->ijq", a, np.cross(b, c))
+        dots = [np.einsum("ijqd,ijqd->ijq", v, w) for v, w in ((a, b), (b, c), (c, a))]
+        angle = 2.0 * np.arctan2(over, la * lb * lc + dots[0] * lc + dots[1] * la + dots[2] * lb)
+        field = angle @ quadrature.SEVEN_WEIGHTS * areas[own] / (4.0 * np.pi * areas[own, None])
+        np.fill_diagonal(field, 0.0)
         block = 0.5 * np.eye(len(own)) - operator.contrast[own, None] * field
         rows.append(np.repeat(own, len(own)))
         columns.append(np.tile(own, len(own)))
