@@ -260,7 +260,7 @@ def _depth(head: HeadModel, position: FloatArray) -> float:
 def _peak(field: EField, scale: float, *, near: FloatArray) -> str:
     peak = field.peak()
     away = float(np.linalg.norm(peak.position - near))
-    value = f"{scale * peak.value:#.3g} V/m (99.9 % of the cortex is below; maximum {scale * field.maximum:#.3g})"
+    value = f"{scale * peak.value:#.3g} V/m (99.9th percentile; maximum {scale * field.maximum:#.3g})"
     return f"{value} at {_point(peak.position)} mm, {away:.0f} mm from the target"
 
 
@@ -274,6 +274,6 @@ def _share(coil: Coil, didt: float) -> str:
 
 
 def _errors(field: EField) -> str:
-    """Say the error estimate in one line: each number that is known by its name."""
-    numbers = field.error_estimate.as_dict()
-    return ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in numbers.items() if value is not None)
+    """Say in one line what the discretisation and the linear solver leave; summary.json has all numbers."""
+    estimate = field.error_estimate
+    return f"{100.0 * estimate.relative_error:.2g} % of E on the cortex, residual {estimate.residual:.1g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,10 @@ def _tree(surface: Surface) -> tuple[Any, npt.NDArray[np.int64]]:
     tree = igl.AABB()
     tree.init(surface.vertices, triangles)
     return tree, triangles
+
+
+# Objects of libigl that are alive at the end of the program would be reported on stderr as leaked.
+atexit.register(_tree.cache_clear)
 
 
 @lru_cache(maxsize=8)
