@@ -1,12 +1,12 @@
 """Set the best placements on the default head beside what physiology knows.
 
-    python benchmarks/physiology.py [--quick] [--resolution fast|standard] [--coil NAME]
+    python benchmarks/physiology.py [--quick] [--resolution standard|fast] [--coil NAME]
 
 For each target: the placement that `efield.optimize` finds, its handle against the normal of the bank of the central
 sulcus and against the midline, the target's depth, the field there per A/us, the dI/dt for 60 V/m, and where the peak
 of the cortex lies. Marks of the literature: [S] seen in the named source, [R] recalled, not confirmed.
 
-About ten minutes on two cores; --quick searches a small sphere with made-up regions.
+Measured: 16 minutes with one thread on a busy machine; --quick searches a small sphere with made-up regions.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def main() -> None:
     """Print the table of results and that of the literature."""
     parser = argparse.ArgumentParser(description="Best placements beside physiology.")
     parser.add_argument("--quick", action="store_true", help="smoke test on a sphere")
-    parser.add_argument("--resolution", default=None, help="of the default head")
+    parser.add_argument("--resolution", default="standard", help="of the default head: standard or fast")
     parser.add_argument("--coil", default="magstim-70mm")
     arguments = parser.parse_args()
     coil = load_coil(arguments.coil)
