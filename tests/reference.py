@@ -287,18 +287,13 @@ def functional_of_poses(rotations, origins, positions, moments, table, corner, s
 # --------------------------------------------------------------------------------------------------- long sums
 
 
-def dots(basis, vector, chunk):
-    """Return basis @ vector: correctly rounded sums of chunks (math.fsum), then sums of pairs, recursively."""
-
-    def in_pairs(parts):
-        if len(parts) <= 1:
-            return sum(parts)
-        return in_pairs([sum(parts[i : i + 2]) for i in range(0, len(parts), 2)])
-
-    cuts = range(0, len(vector), chunk)
-    return np.array([in_pairs([math.fsum(row[c : c + chunk] * vector[c : c + chunk]) for c in cuts]) for row in basis])
+def products(basis, vectors):
+    """Return basis @ vectors.T, each a correctly rounded sum of its terms (math.fsum)."""
+    return np.array([[math.fsum(row * vector) for vector in vectors] for row in basis]).reshape(
+        len(basis), len(vectors)
+    )
 
 
-def combine(weights, basis):
-    """Return weights @ basis, one correctly rounded sum of products (math.fsum) for each entry."""
-    return np.array([math.fsum(column * weights) for column in basis.T])
+def combinations(weights, basis):
+    """Return weights.T @ basis, one correctly rounded sum of products (math.fsum) for each entry."""
+    return np.array([[math.fsum(column * factors) for column in basis.T] for factors in weights.T])

@@ -105,13 +105,8 @@ def runs():
     return {setting: in_a_child(*setting) for setting in SETTINGS}
 
 
-BY_BLAS = pytest.mark.xfail(
-    raises=AssertionError, reason="GMRES and the fluxes of a product still add with BLAS, not kernels.reductions"
-)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("setting", [pytest.param(s, marks=BY_BLAS if s[1] > 1 else ()) for s in SETTINGS[1:]])
+@pytest.mark.parametrize("setting", SETTINGS[1:])
 def test_bits_do_not_depend_on_threads(runs, setting):
     one = runs[SETTINGS[0]]
     assert len(one) == 13

@@ -92,3 +92,14 @@ def test_mean_field_of_triangles(rng):
     functionals.mean_field_of_triangles(out, points, weights, corners, normals)
     expected = [sum(w * reference.triangle_field(c, p) for w, p in zip(weights, points, strict=True)) for c in corners]
     np.testing.assert_allclose(out, np.array(expected) / (4.0 * math.pi), rtol=1e-9)
+
+
+def test_add_current_elements(rng):
+    points, positions = rng.uniform(6.0, 9.0, (3, 3)), rng.uniform(-2.0, 2.0, (4, 3))
+    currents, before = rng.normal(size=(4, 2, 3)), rng.normal(size=(3, 2, 3))
+    out = before.copy()
+    functionals.add_current_elements(out, points, positions, currents)
+    offset = points[:, None] - positions
+    offset /= np.linalg.norm(offset, axis=2)[:, :, None] ** 3
+    expected = before + np.cross(currents[None], offset[:, :, None]).sum(axis=1)
+    np.testing.assert_allclose(out, expected, rtol=1e-12)

@@ -34,6 +34,9 @@ LEAF_SIZE = 128
 """Triangles a leaf may hold. Larger leaves move work from translations to the stored near part, which costs memory and
 set-up but is read once for all right-hand sides."""
 
+_POINTS = 32
+"""Points a leaf may hold; where points are many per triangle smaller leaves mean fewer closed forms."""
+
 _COLUMNS_AT_ONCE = 4
 """Vectors of a transposed product whose near part is summed at a time, to bound the memory."""
 
@@ -313,7 +316,7 @@ class ChargeLayer:
         """
         if not len(points):
             return np.zeros((0, 3, charge.shape[1]))
-        target = Octree.build(points, self.lattice, LEAF_SIZE)
+        target = Octree.build(points, self.lattice, _POINTS)
         far, pairs = pair_up(target, self.tree, self.degree)
         q = np.ascontiguousarray(charge[self.tree.order].T)
         sorted_points = np.ascontiguousarray(points[target.order])

@@ -16,12 +16,14 @@ equilibrium charge, which is zero on the scalp and small on the inner skull, to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from efield.bem.krylov import KrylovResult, gmres
 from efield.bem.layer import ChargeLayer
+from efield.kernels.reductions import products
 from meshes import HeadModel, Surface
 
 F64 = NDArray[np.float64]
@@ -65,6 +67,7 @@ class BemOperator:
         self.layer = ChargeLayer(self.surface, tolerance=tolerance, memory_limit=memory_limit)
         self._part_areas = np.bincount(self.part, self.areas)
         self._flux = self._flux_defect(len(surfaces))
+        self._flux_rows = np.ascontiguousarray(self._flux.T)
         self._charge_weight = 0.5 * np.asarray(contrasts)
 
     def _flux_defect(self, n_parts: int) -> F64:
@@ -92,7 +95,9 @@ class BemOperator:
     def normal_field(self, charge: F64) -> F64:
         """Return the mean normal field of a charge on each triangle, with exact fluxes; (n, n_rhs)."""
         field = self.layer.normal_field(charge)
-        field += ((self._flux.T @ charge) / self._part_areas[:, None])[self.part]
+        flux = np.empty((len(self._part_areas), charge.shape[1]))
+        products(flux, self._flux_rows, np.ascontiguousarray(charge.T))
+        field += (flux / self._part_areas[:, None])[self.part]
         return field
 
     def apply(self, charge: F64) -> F64:
@@ -125,7 +130,7 @@ class BemOperator:
         """Solve for the charges, right-hand sides (n, n_rhs); residuals are area-weighted."""
         root = np.sqrt(self.areas)[:, None]
         result = gmres(lambda x: root * self.apply(x / root), root * rhs, tolerance=tolerance, progress=progress)
-        return KrylovResult(result.solution / root, result.residuals)
+        return replace(result, solution=result.solution / root)
 
     def solve_transposed(
         self, rhs: F64, *, tolerance: float, progress: Callable[[int, int], None] | None = None
@@ -135,7 +140,7 @@ class BemOperator:
         result = gmres(
             lambda x: self.apply_transposed(x * root) / root, rhs / root, tolerance=tolerance, progress=progress
         )
-        return KrylovResult(result.solution * root, result.residuals)
+        return replace(result, solution=result.solution * root)
 
 
 def _merged(surfaces: list[Surface]) -> Surface:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from coils import Coil
 from efield.bem.krylov import KrylovResult
 from efield.bem.solver import BemSolver
-from efield.kernels.functionals import mean_field_of_triangles
+from efield.kernels.functionals import add_current_elements, mean_field_of_triangles
 from efield.primary import potential_factor
 from meshes import Pose
 
@@ -43,6 +43,8 @@ class ReciprocalField:
         Weights of the average.
     directions : ndarray, shape (n_functionals, 3)
         Functional m is the component of the average along directions[m].
+    tolerance : float, optional
+        Relative residual of the transposed solves; the solver's own by default.
     progress : callable, optional
         Called with (iteration, limit) of the transposed solves.
 
@@ -59,6 +61,7 @@ class ReciprocalField:
         weights: F64,
         directions: F64,
         *,
+        tolerance: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         operator = solver.operator
@@ -69,7 +72,9 @@ class ReciprocalField:
         per_axis = np.empty((len(operator.part), 3))
         mean_field_of_triangles(per_axis, self._points, weights, surface.corners, surface.normals)
         self.result: KrylovResult = operator.solve_transposed(
-            per_axis @ directions.T, tolerance=solver.tolerance, progress=progress
+            per_axis @ directions.T,
+            tolerance=solver.tolerance if tolerance is None else tolerance,
+            progress=progress,
         )
         weight = operator.without_net_flux_transposed(operator.contrast[:, None] * self.result.solution)
         # Current density along the normal of each triangle, shape (n_triangles, n_functionals, 3).
@@ -95,10 +100,7 @@ class ReciprocalField:
         for axis in range(3):
             b, c = (axis + 1) % 3, (axis + 2) % 3
             out[:, :, axis] = field[:, c, :, b] - field[:, b, :, c]
-        for point, current in zip(self._points, self._currents, strict=True):
-            offset = points - point
-            offset = offset / np.linalg.norm(offset, axis=1)[:, None] ** 3
-            out += np.cross(current[None], offset[:, None, :])
+        add_current_elements(out, np.ascontiguousarray(points), self._points, self._currents)
         return out * potential_factor()
 
     def functional(self, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:

@@ -1,4 +1,4 @@
-"""Weights of a functional of the field with respect to the charge on each triangle."""
+"""Functionals of the field: their weights for the charge on each triangle, and the field of their current elements."""
 
 from __future__ import annotations
 
@@ -40,3 +40,32 @@ def mean_field_of_triangles(out: F64, points: F64, weights: F64, corners: F64, n
         out[t, 0] = scale * ax
         out[t, 1] = scale * ay
         out[t, 2] = scale * az
+
+
+@kernel
+def add_current_elements(out: F64, points: F64, positions: F64, currents: F64) -> None:
+    """Add the sum over elements of J x (x - x_s) / |x - x_s|^3 to `out`, for each functional.
+
+    Parameters
+    ----------
+    out : ndarray, shape (n_points, n_functionals, 3)
+        Added to.
+    points : ndarray, shape (n_points, 3)
+        Points (mm), off the elements.
+    positions, currents : ndarray, shape (n_elements, 3), (n_elements, n_functionals, 3)
+        Elements (mm).
+    """
+    for i in prange(points.shape[0]):
+        for s in range(positions.shape[0]):
+            dx = points[i, 0] - positions[s, 0]
+            dy = points[i, 1] - positions[s, 1]
+            dz = points[i, 2] - positions[s, 2]
+            r2 = dx * dx + dy * dy + dz * dz
+            scale = 1.0 / (r2 * math.sqrt(r2))
+            for f in range(currents.shape[1]):
+                jx = scale * currents[s, f, 0]
+                jy = scale * currents[s, f, 1]
+                jz = scale * currents[s, f, 2]
+                out[i, f, 0] += jy * dz - jz * dy
+                out[i, f, 1] += jz * dx - jx * dz
+                out[i, f, 2] += jx * dy - jy * dx

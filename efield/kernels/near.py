@@ -9,7 +9,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from efield._jit import inline, kernel
-from efield.kernels.panels import distance_to_triangle, solid_angle
+from efield.kernels.panels import distance_to_triangle
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -18,52 +18,31 @@ I64 = NDArray[np.int64]
 
 
 @inline
-def _mean_solid_angle(
-    corners: F64, i: int, a: F64, b: F64, c: F64, barycentric: F64, weights: F64
-) -> float:
-    """Return the mean over triangle (a, b, c) of the solid angle of triangle i."""
-    total = 0.0
-    for q in range(weights.shape[0]):
-        u = barycentric[q, 0]
-        v = barycentric[q, 1]
-        w = barycentric[q, 2]
-        total += weights[q] * solid_angle(
-            corners,
-            i,
-            u * a[0] + v * b[0] + w * c[0],
-            u * a[1] + v * b[1] + w * c[1],
-            u * a[2] + v * b[2] + w * c[2],
-        )
-    return total
+def _split_points(out: F32, corners: F64, j: int, pieces: int, barycentric: F64) -> int:
+    """Put the quadrature points of triangle j, cut into pieces**2 equal ones, into the first columns of `out`.
 
-
-@inline
-def _split_mean(corners: F64, i: int, j: int, pieces: int, barycentric: F64, weights: F64) -> float:
-    """Return the mean over triangle j, cut into pieces**2 equal ones, of the solid angle of triangle i."""
-    a = np.empty(3)
-    b = np.empty(3)
-    c = np.empty(3)
+    Positions count from the triangle's first corner. Returns the number of points.
+    """
+    n_q = barycentric.shape[0]
     step = 1.0 / pieces
-    total = 0.0
+    count = 0
     for row in range(pieces):
         for column in range(pieces - row):
             for flip in range(2):
                 if flip == 1 and column == pieces - row - 1:
                     continue
-                for d in range(3):
-                    p0 = corners[j, 0, d]
-                    u = corners[j, 1, d] - p0
-                    v = corners[j, 2, d] - p0
-                    if flip == 0:
-                        a[d] = p0 + step * (row * u + column * v)
-                        b[d] = p0 + step * ((row + 1) * u + column * v)
-                        c[d] = p0 + step * (row * u + (column + 1) * v)
-                    else:
-                        a[d] = p0 + step * ((row + 1) * u + column * v)
-                        b[d] = p0 + step * ((row + 1) * u + (column + 1) * v)
-                        c[d] = p0 + step * (row * u + (column + 1) * v)
-                total += _mean_solid_angle(corners, i, a, b, c, barycentric, weights)
-    return total * step * step
+                # The first corner of a piece, then two edges; every second piece is turned by half a circle.
+                sign = -step if flip == 1 else step
+                a = step * (column + flip)
+                b = step * (row + flip)
+                for q in range(n_q):
+                    u = a + sign * barycentric[q, 1]
+                    v = b + sign * barycentric[q, 2]
+                    for d in range(3):
+                        first = corners[j, 0, d]
+                        out[d, count] = u * (corners[j, 1, d] - first) + v * (corners[j, 2, d] - first)
+                    count += 1
+    return count
 
 
 # Constants in single precision: one double among them would double the width of every vector register used.
@@ -86,6 +65,9 @@ _TWO = np.float32(2.0)
 _ZERO = np.float32(0.0)
 _TINY = np.float32(1e-30)
 
+
+_MOST_PIECES = 8
+"""A triangle is cut into no more parts than this along each edge."""
 
 _CLOSE = 4.0
 """Triangles whose centre is nearer than the other's radius plus this many of their own radii take many points."""
@@ -168,7 +150,7 @@ def _pieces(corners: F64, centroids: F64, radii: F64, i: int, j: int) -> int:
             return 1
         gap = min(gap, d)
     pieces = 1
-    while pieces < 8 and pieces * gap < radii[j]:
+    while pieces < _MOST_PIECES and pieces * gap < radii[j]:
         pieces *= 2
     return pieces
 
@@ -278,6 +260,8 @@ def near_strips(
         close = np.empty(count, dtype=np.int64)
         close_nodes = np.empty((3, count * n_many), dtype=np.float32)
         close_omega = np.empty(count * n_many, dtype=np.float32)
+        split = np.empty((3, _MOST_PIECES**2 * n_many), dtype=np.float32)
+        split_omega = np.empty(_MOST_PIECES**2 * n_many, dtype=np.float32)
         corner = np.empty((3, 3), dtype=np.float32)
         here = np.empty(3, dtype=np.float32)
         for i in range(start[t], end[t]):
@@ -309,7 +293,14 @@ def near_strips(
                     if excess[close[k]] < _nearest(radii[i], radii[j]):
                         pieces = _pieces(corners, centroids, radii, i, j)
                     if pieces > 1:
-                        total = _split_mean(corners, i, j, pieces, barycentric, many_w)
+                        n = _split_points(split, corners, j, pieces, barycentric)
+                        for d in range(3):
+                            for v in range(3):
+                                corner[v, d] = corners[i, v, d] - corners[j, 0, d]
+                        _solid_angles(split_omega[:n], corner, split[0, :n], split[1, :n], split[2, :n])
+                        for p in range(n):
+                            total += many_w[p % n_many] * split_omega[p]
+                        total /= pieces * pieces
                     else:
                         for q in range(n_many):
                             total += many_w[q] * close_omega[k * n_many + q]

@@ -21,8 +21,8 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
-CHUNK = 512
-"""Columns summed in single precision; four right-hand sides of them stay in the nearest cache."""
+CHUNK = 2048
+"""Columns summed in single precision. Measured: longer runs waste less at their ends than they lose in the cache."""
 
 
 @inline

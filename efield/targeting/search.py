@@ -32,6 +32,10 @@ _NODE = 3.0
 _CHUNK = 2048
 """Poses handled at once: bounds the memory, and paces the progress."""
 
+_SEARCH_TOLERANCE = 1e-4
+"""Residual of the transposed solves. On the default head the search then differs from the direct solution by 6e-5, and
+its pose moves by 0.04 mm; the figures reported come from the direct solution."""
+
 _SUSPECT = 0.01
 """Search and direct solution may differ by this share of the field at the target before a warning is given."""
 
@@ -102,7 +106,12 @@ def optimize(
     patch = target.on(solver.head)
     directions = np.eye(3) if target.direction is None else target.direction[None]
     reciprocal = ReciprocalField(
-        solver, patch.points, patch.weights, directions, progress=lambda i, n: report("reciprocity", i, n)
+        solver,
+        patch.points,
+        patch.weights,
+        directions,
+        tolerance=max(_SEARCH_TOLERANCE, solver.tolerance),
+        progress=lambda i, n: report("reciprocity", i, n),
     )
     space = _Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
     report("table", 0, 1)
