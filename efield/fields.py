@@ -33,17 +33,17 @@ class ErrorEstimate:
     charge_imbalance : float
         Greatest net charge of a closed surface, relative to the sum of its absolute charges; exactly 0 in theory.
     interface_mismatch : float
-        How well the interface condition holds between the collocation points: root mean square of the charge that
-        continuity of current asks for within the triangles near the cortex, less the mean of each triangle, relative
-        to what it would ask for if the whole field were normal. It falls with the edge length; what it means for the
-        field is `relative_error`.
+        How much charge is left out that varies within triangles: its root mean square in the triangles around a sample
+        of cortex points, relative to the charge that the primary field would ask for if it were normal to them. It
+        falls with the edge length; what it means for the field is `relative_error`.
     flux_error : float
         Worst relative error of the flux of one triangle's charge through a surface before it was corrected: a
         measure of quadrature and far-field accuracy.
     relative_error : float
-        Estimated relative L2 error of the field over the head's cortex, weighted with area, from charge that is
-        constant on each triangle: within a factor of 2 in heads, several times too large on smooth spheres.
-        Conductivities, coil and anatomy are not part of it. See `efield.bem.estimate`.
+        Estimated relative L2 error of the field over the head's cortex, weighted with area, from flat triangles and
+        constant charge on each: within a factor of 3 in the brain of heads and layered spheres. Conductivities, coil
+        and anatomy are not part of it. See `efield.bem.estimate` for what was measured, and `BemSolver.refine` for a
+        finer solution to compare with.
     """
 
     residual: float
