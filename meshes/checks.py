@@ -133,7 +133,7 @@ def winding_numbers(points: npt.ArrayLike, surface: Surface) -> FloatArray:
 
     Notes
     -----
-    By libigl's hierarchy of the surface: A. Jacobson, L. Kavan and O. Sorkine-Hornung, ACM Trans. Graph. 32(4):33, 2013.
+    By libigl's hierarchy: A. Jacobson, L. Kavan and O. Sorkine-Hornung, ACM Trans. Graph. 32(4):33, 2013.
     """
     # Here, because libigl takes a tenth of a second to load and most uses of the package do not need it.
     import igl

@@ -118,4 +118,4 @@ def test_the_reciprocal_field_has_no_source_and_its_curl_converges_to_none():
 
 def test_its_solves_are_reported(reciprocal):
     assert len(reciprocal.result.residuals) == 3
-    assert all(history[-1] <= 1e-6 for history in reciprocal.result.residuals)
+    assert all(history[-1] <= 1e-5 for history in reciprocal.result.residuals)
