@@ -134,7 +134,7 @@ def test_superposition_of_coils(small_solver, coil, pose):
     )
     total = small_solver.solve(both, meshes.Pose(np.eye(4))).vectors
     parts = [small_solver.solve(coil, p).vectors for p in (pose, other)]
-    assert metrics.relative_error(parts[0] + parts[1], total) < 1e-5  # ten times the solver's tolerance
+    assert metrics.relative_error(parts[0] + parts[1], total) < 1e-4  # ten times the solver's tolerance
 
 
 def test_the_field_turns_with_head_and_coil(small_head, small_solver, coil, pose):
@@ -205,14 +205,14 @@ def test_provenance_names_what_the_result_depends_on(small_solver, small_head, c
     assert provenance["coil sha256"] == coil.checksum
     assert provenance["coil"] == "magstim-70mm"
     assert provenance["triangles"] == "960"
-    assert provenance["solver tolerance"] == "1e-06"
+    assert provenance["solver tolerance"] == "1e-05"
     assert {"numpy", "scipy", "numba", "python"} <= provenance.keys()
     json.dumps(dict(provenance))
 
 
 def test_the_error_estimate_says_how_well_the_equations_are_solved(small_head, small_solver, coil, pose):
     estimate = small_solver.solve(coil, pose).error_estimate
-    assert 0.0 < estimate.residual <= 1e-6
+    assert 0.0 < estimate.residual <= 1e-5
     assert estimate.charge_imbalance < 1e-4
     assert 1 < estimate.iterations < 60
     assert all(np.isfinite(value) for value in estimate.as_dict().values())
