@@ -116,7 +116,9 @@ def discretisation_error(
     return _RESPONSE * float(np.sqrt(lost / whole)), _mismatch(operator, charge, points, primary)
 
 
-def change_by_splitting(operator: BemOperator, charge: F64, points: F64, weights: F64) -> tuple[F64, F64]:
+def change_by_splitting(
+    operator: BemOperator, charge: F64, points: F64, weights: F64, *, curved: bool = True
+) -> tuple[F64, F64]:
     """Return what splitting every triangle changes at points, before the other charges respond.
 
     Parameters
@@ -129,6 +131,8 @@ def change_by_splitting(operator: BemOperator, charge: F64, points: F64, weights
         Points (mm), on no interface.
     weights : ndarray, shape (n_points,)
         Weights of the points in `effect`.
+    curved : bool, optional
+        Whether the children lie on the curved surface, or in the triangle.
 
     Returns
     -------
@@ -138,6 +142,8 @@ def change_by_splitting(operator: BemOperator, charge: F64, points: F64, weights
         What each triangle does to the field: weighted sum of its squared change over the points.
     """
     surface = operator.surface
+    # Without normals the curves between vertices are straight.
+    normals = sphere_normals(surface) if curved else np.zeros_like(surface.vertices)
     chunks = -(-len(charge) // subdivided.CHUNK)
     partial = np.empty((chunks, len(points), 3))
     effect = np.empty(len(charge))
@@ -148,7 +154,7 @@ def change_by_splitting(operator: BemOperator, charge: F64, points: F64, weights
         weights,
         surface.vertices,
         surface.triangles,
-        sphere_normals(surface),
+        normals,
         vertex_charges(surface, charge),
         charge,
     )
@@ -157,9 +163,8 @@ def change_by_splitting(operator: BemOperator, charge: F64, points: F64, weights
 
 def vertex_charges(surface: Surface, charge: F64) -> F64:
     """Return the area-weighted mean charge of the triangles around each vertex (V/m), shape (n_vertices,)."""
-    corners = surface.triangles.ravel()
-    weight = np.bincount(corners, np.repeat(surface.areas, 3), len(surface.vertices))
-    total = np.bincount(corners, np.repeat(surface.areas * charge, 3), len(surface.vertices))
+    weight = vertex_areas(surface)
+    total = np.bincount(surface.triangles.ravel(), np.repeat(surface.areas / 3.0 * charge, 3), len(surface.vertices))
     mean: F64 = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0.0)
     return mean
 
@@ -178,6 +183,14 @@ def _mismatch(operator: BemOperator, charge: F64, points: F64, primary: Callable
     whole = np.sum((2.0 * operator.contrast[rows, None] * primary(surface.centroids[rows])) ** 2, axis=1)
     area = operator.areas[rows]
     return float(np.sqrt((area @ varying) / (area @ whole))) if whole.any() else 0.0
+
+
+def vertex_areas(surface: Surface) -> F64:
+    """Return a third of the area of the triangles around each vertex (mm^2), shape (n_vertices,)."""
+    areas: F64 = np.bincount(
+        surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3), len(surface.vertices)
+    ).astype(np.float64)
+    return areas
 
 
 def cortex_sample(cortex: Surface, primary: Callable[[F64], F64], count: int) -> tuple[F64, F64]:
@@ -199,8 +212,7 @@ def cortex_sample(cortex: Surface, primary: Callable[[F64], F64], count: int) ->
     weights : ndarray, shape (n,)
         Areas that they stand for (mm^2).
     """
-    corners = cortex.triangles.ravel()
-    areas = np.bincount(corners, np.repeat(cortex.areas / 3.0, 3), len(cortex.vertices))
+    areas = vertex_areas(cortex)
     share = areas * np.sum(primary(cortex.vertices) ** 2, axis=1)
     cumulative = np.cumsum(share)
     if cumulative[-1] == 0.0:
