@@ -78,22 +78,32 @@ def _add_four_products(
     out0: F32, out1: F32, out2: F32, out3: F32, matrix: F32, x0: F32, x1: F32, x2: F32, x3: F32, count: int, width: int
 ) -> None:
     """Do `_add_product` for four pairs of x and out, so that each row of the matrix is loaded once for all."""
-    for j in range(0, count, 2):
+    for j in range(0, count, 4):
         a0 = x0[j]
         b0 = x0[j + 1]
+        c0 = x0[j + 2]
+        d0 = x0[j + 3]
         a1 = x1[j]
         b1 = x1[j + 1]
+        c1 = x1[j + 2]
+        d1 = x1[j + 3]
         a2 = x2[j]
         b2 = x2[j + 1]
+        c2 = x2[j + 2]
+        d2 = x2[j + 3]
         a3 = x3[j]
         b3 = x3[j + 1]
+        c3 = x3[j + 2]
+        d3 = x3[j + 3]
         for i in range(width):
             p = matrix[j, i]
             q = matrix[j + 1, i]
-            out0[i] += a0 * p + b0 * q
-            out1[i] += a1 * p + b1 * q
-            out2[i] += a2 * p + b2 * q
-            out3[i] += a3 * p + b3 * q
+            r = matrix[j + 2, i]
+            s = matrix[j + 3, i]
+            out0[i] += a0 * p + b0 * q + c0 * r + d0 * s
+            out1[i] += a1 * p + b1 * q + c1 * r + d1 * s
+            out2[i] += a2 * p + b2 * q + c2 * r + d2 * s
+            out3[i] += a3 * p + b3 * q + c3 * r + d3 * s
 
 
 @kernel
