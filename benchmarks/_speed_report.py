@@ -47,7 +47,7 @@ def accuracy(rows: list[Results]) -> str:
         key = row["case"], row["product"]
         last = before.get(key) or before.get((row["case"], 1e-4))
         order = ""
-        if last is not None:
+        if last is not None and last["edge"] > row["edge"]:
             order = f"{np.log(last['error'] / row['error']) / np.log(last['edge'] / row['edge']):.2f}"
         before[key] = row
         lines.append(
