@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,11 @@ from coils import Coil
 from efield.bem import BemSolver
 from efield.bem.reciprocity import ReciprocalField
 from efield.kernels.placement import functional_of_poses
-from efield.placement import Clearance, frames
 from efield.targeting.patch import Patch
+from efield.targeting.placements import Placement, Placements
 from efield.targeting.result import SearchResult
 from efield.targeting.target import Target
-from meshes import HeadModel, Pose, arrays, scalp_point, scalp_points
+from meshes import arrays, scalp_point
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -41,9 +40,6 @@ _SUSPECT = 0.01
 
 _MOST = 2e6
 """Poses of one search; bounds memory and time."""
-
-_COVER = 72
-"""Angles at which the extent of the table is found: 5 degrees move the tip of a coil by less than a few nodes."""
 
 _NEARLY = 0.99
 """A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
@@ -113,7 +109,7 @@ def optimize(
         tolerance=max(_SEARCH_TOLERANCE, solver.tolerance),
         progress=lambda i, n: report("reciprocity", i, n),
     )
-    space = _Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
+    space = Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
     report("table", 0, 1)
     table = _Table.build(reciprocal, space, coil)
     report("table", 1, 1)
@@ -187,105 +183,6 @@ def _score(functionals: F64) -> F64:
     return score
 
 
-@dataclass(frozen=True, eq=False)
-class _Placement:
-    """A point of the search: offsets in the plane that touches the scalp over the target (mm), and an angle (rad)."""
-
-    u: float
-    v: float
-    angle: float
-
-
-class _Placements:
-    """All placements around a target: a plane over it is mapped to the scalp, angles count from the front.
-
-    The angle is that of the coil's +y axis (away from the handle), counter-clockwise seen from outside, from the
-    direction along the scalp that points most to the front (+y of the head).
-    """
-
-    def __init__(
-        self,
-        head: HeadModel,
-        coil: Coil,
-        target: Target,
-        distance: float,
-        radius: float,
-        spacing: float,
-        angle_step: float,
-    ) -> None:
-        self.head = head
-        self.radius = radius
-        self.spacing = spacing
-        self.distance = distance
-        self._clearance = Clearance(head, coil, distance)
-        self.centre, outward = scalp_point(head, target.position)
-        self._plane = frames(outward[None], _front(outward[None]))[0][:, :2]
-        count = int(np.ceil(radius / spacing))
-        steps = spacing * np.arange(-count, count + 1)
-        u, v = np.meshgrid(steps, steps, indexing="ij")
-        inside = u**2 + v**2 <= radius**2
-        self.offsets = np.column_stack([u[inside], v[inside]])
-        self.contacts, self.normals = self._contacts(self.offsets)
-        n_angles = int(np.ceil(360.0 / angle_step))
-        self.angles = 2.0 * np.pi * np.arange(n_angles) / n_angles
-        self.rotations, self.origins = self._at(self.angles)
-
-    def _at(self, angles: F64) -> tuple[F64, F64]:
-        """Return rotations and origins at these angles, position by position."""
-        normals = np.repeat(self.normals, len(angles), axis=0)
-        rotations = _turned(frames(normals, _front(normals)), np.tile(angles, len(self.contacts)))
-        return rotations, self._clearance.origins(rotations, np.repeat(self.contacts, len(angles), axis=0))
-
-    def cover(self) -> tuple[F64, F64]:
-        """Return rotations and origins that leave no gap between angles for the refinement to fall into."""
-        if len(self.angles) >= _COVER:
-            return self.rotations, self.origins
-        return self._at(2.0 * np.pi * np.arange(_COVER) / _COVER)
-
-    def _contacts(self, offsets: F64) -> tuple[F64, F64]:
-        return scalp_points(self.head, self.centre + offsets @ self._plane.T)
-
-    def frame(self, placement: _Placement) -> tuple[F64, F64]:
-        """Return rotation and origin of one placement, shapes (1, 3, 3) and (1, 3)."""
-        contact, normal = self._contacts(np.array([[placement.u, placement.v]]))
-        rotation = _turned(frames(normal, _front(normal)), np.array([placement.angle]))
-        return rotation, self._clearance.origins(rotation, contact)
-
-    def pose(self, placement: _Placement) -> Pose:
-        """Return one placement as a Pose."""
-        rotation, origin = self.frame(placement)
-        return Pose.from_axes(origin[0], rotation[0, :, 2], rotation[0, :, 1])
-
-    def summary(self, values: F64) -> dict[str, F64]:
-        """Return the best angle and value at every position tried."""
-        best = values.argmax(axis=1)
-        rows = np.arange(len(values))
-        angle = self.angles[best]
-        rotations = _turned(frames(self.normals, _front(self.normals)), angle)
-        return {
-            "position": self.contacts,
-            "centre": self._clearance.origins(rotations, self.contacts),
-            "angle": np.degrees(angle),
-            "value": values[rows, best],
-            "handle": -rotations[:, :, 1],
-        }
-
-
-def _front(normals: F64) -> F64:
-    """Return the head's front where the scalp lets it, else its left (straight over nose and nape)."""
-    front = np.broadcast_to([0.0, 1.0, 0.0], normals.shape)
-    steep = np.abs(normals[:, 1]) > 0.98
-    return np.where(steep[:, None], [0.0, 0.0, 1.0], front)
-
-
-def _turned(rotations: F64, angles: F64) -> F64:
-    """Turn each frame about its outward normal (-z), counter-clockwise seen from outside."""
-    x, y, z = rotations[:, :, 0], rotations[:, :, 1], rotations[:, :, 2]
-    c, s = np.cos(angles)[:, None], np.sin(angles)[:, None]
-    # Seen from outside (along +z) with y up, x points to the left: a counter-clockwise turn takes y to x.
-    return np.ascontiguousarray(np.stack([c * x - s * y, c * y + s * x, z], axis=2))
-
-
 class _Table:
     """The reciprocal field at the nodes of a regular grid around all placements."""
 
@@ -295,7 +192,7 @@ class _Table:
         self._node = node
 
     @classmethod
-    def build(cls, reciprocal: ReciprocalField, space: _Placements, coil: Coil) -> _Table:
+    def build(cls, reciprocal: ReciprocalField, space: Placements, coil: Coil) -> _Table:
         """Tabulate H where dipoles can come to lie."""
         # The stencil reaches two nodes towards the scalp, where the field jumps: keep it outside.
         node = float(np.clip(0.45 * (space.distance - coil.positions[:, 2].max()), 1.0, _NODE))
@@ -339,7 +236,7 @@ def _grown(used: NDArray[np.bool_], spare: int) -> NDArray[np.bool_]:
     return used
 
 
-def _try_all(space: _Placements, coil: Coil, table: _Table, report: Progress) -> F64:
+def _try_all(space: Placements, coil: Coil, table: _Table, report: Progress) -> F64:
     """Return the score of every position and angle, shape (n_positions, n_angles)."""
     values = np.empty(len(space.origins))
     for first in range(0, len(values), _CHUNK):
@@ -349,7 +246,7 @@ def _try_all(space: _Placements, coil: Coil, table: _Table, report: Progress) ->
     return values.reshape(len(space.contacts), len(space.angles))
 
 
-def _refine(space: _Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress) -> _Placement:
+def _refine(space: Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress) -> Placement:
     """Return the best placement, refined continuously from the best three starting points that are apart."""
     starts = _starts(space, values)
     found = []
@@ -366,29 +263,29 @@ def _refine(space: _Placements, coil: Coil, table: _Table, patch: Patch, values:
         )
     functionals = table.functionals(coil, *space.frame(best))[0]
     if len(functionals) == 3 and patch.normal is not None and -(functionals @ patch.normal) > 0.0:
-        half_turn = _Placement(best.u, best.v, best.angle + np.pi)
+        half_turn = Placement(best.u, best.v, best.angle + np.pi)
         turned, other = _climb(space, coil, table, half_turn, step=1.0, end=0.05)
         if other >= _NEARLY * score:
             return turned
     return best
 
 
-def _starts(space: _Placements, values: F64) -> list[_Placement]:
+def _starts(space: Placements, values: F64) -> list[Placement]:
     order = np.argsort(values, axis=None)[::-1]
-    starts: list[_Placement] = []
+    starts: list[Placement] = []
     for flat in order:
         row, column = divmod(int(flat), values.shape[1])
         u, v = space.offsets[row]
         if all((u - s.u) ** 2 + (v - s.v) ** 2 > 36.0 for s in starts):
-            starts.append(_Placement(float(u), float(v), float(space.angles[column])))
+            starts.append(Placement(float(u), float(v), float(space.angles[column])))
         if len(starts) == 3:
             break
     return starts
 
 
 def _climb(
-    space: _Placements, coil: Coil, table: _Table, start: _Placement, *, step: float, end: float
-) -> tuple[_Placement, float]:
+    space: Placements, coil: Coil, table: _Table, start: Placement, *, step: float, end: float
+) -> tuple[Placement, float]:
     """Climb by steps of `step` to `end` mm and five times as many degrees; the radius is a hard limit."""
     scale = step * np.array([1.0, 1.0, np.radians(5.0)])
     first = np.array([start.u, start.v, start.angle])
@@ -397,7 +294,7 @@ def _climb(
         u, v, angle = first + scale * move
         if np.hypot(u, v) > space.radius:
             return float("inf")
-        return -float(_score(table.functionals(coil, *space.frame(_Placement(u, v, angle))))[0])
+        return -float(_score(table.functionals(coil, *space.frame(Placement(u, v, angle))))[0])
 
     from scipy.optimize import minimize  # here, so that importing the package loads no SciPy
 
@@ -409,4 +306,4 @@ def _climb(
         options={"initial_simplex": simplex, "xatol": end / step, "fatol": np.inf, "maxfev": 120},
     )
     u, v, angle = first + scale * result.x
-    return _Placement(float(u), float(v), float(angle)), -float(result.fun)
+    return Placement(float(u), float(v), float(angle)), -float(result.fun)
