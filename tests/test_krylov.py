@@ -149,3 +149,25 @@ def test_a_nan_in_a_product_does_not_pass_for_convergence(system):
     _, rhs = system
     with pytest.raises(RuntimeError, match="relative residual"):
         gmres(lambda x: x * np.nan, rhs, tolerance=1e-6, max_iterations=4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_singular_matrix_is_an_error_not_a_solution(count):
+    """A ring's Laplacian: what lies along the constant vector cannot be reached."""
+    size = 200
+    matrix = 2.0 * np.eye(size) - np.roll(np.eye(size), 1, axis=0) - np.roll(np.eye(size), -1, axis=0)
+    rhs = np.random.default_rng(5).normal(size=(size, count)) + 0.3
+    with pytest.raises(RuntimeError, match="relative residual"):
+        gmres(lambda x: matrix @ x, rhs, tolerance=1e-6)
+
+
+def test_a_matrix_of_zeros_is_an_error():
+    with pytest.raises(RuntimeError, match="relative residual"):
+        gmres(lambda x: 0.0 * x, np.ones((5, 1)), tolerance=1e-6)
+
+
+def test_no_right_hand_sides_have_no_solutions(system):
+    matrix, _ = system
+    result = gmres(lambda x: matrix @ x, np.zeros((40, 0)), tolerance=1e-6)
+    assert result.solution.shape == (40, 0)
+    assert result.iterations == 0

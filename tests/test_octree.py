@@ -136,11 +136,14 @@ def test_pairs_are_grouped_by_their_owners(target, source):
     back = far.transposed(len(source.level))
     assert set(zip(back.sources, back.targets, strict=True)) == set(zip(far.targets, far.sources, strict=True))
     for tree, cells, first, order in (
-        (target, near.targets, near.first_by_target, near.order_by_target),
+        (target, near.targets, near.first_by_target, np.arange(len(near.targets))),
         (source, near.sources, near.first_by_source, near.order_by_source),
     ):
         assert sorted(order) == list(range(len(cells)))
         np.testing.assert_array_equal(cells[order], np.repeat(tree.leaves, np.diff(first)))
+    sizes = (source.end - source.start)[near.sources]
+    np.testing.assert_array_equal(near.column, np.cumsum(sizes) - sizes)
+    np.testing.assert_array_equal(near.first_column, np.append(near.column, sizes.sum())[near.first_by_target])
 
 
 def test_the_matrix_of_a_pair_belongs_to_its_geometry():

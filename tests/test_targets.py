@@ -241,3 +241,15 @@ def test_unknown_targets_get_a_sentence(small_head, arguments, sentence):
     arguments = {"name": "m1-hand", "side": "left"} | arguments
     with pytest.raises(ValueError, match=sentence):
         efield.Target.named(arguments["name"], small_head, side=arguments["side"])
+
+
+def test_a_tiny_radius_costs_little(head):
+    """Pieces stop at 0.1 mm: a point's worth of cortex is a handful of them, not millions."""
+    patch = efield.Target(position=head.cortex.vertices[7], radius=1e-3).on(head)
+    assert len(patch.points) == 1
+
+
+def test_the_whole_cortex_has_no_mean_normal(head):
+    patch = efield.Target(position=[0.0, 0.0, 0.0], radius=300.0).on(head)
+    assert patch.normal is None
+    assert patch.area == pytest.approx(head.cortex.areas.sum(), rel=1e-6)

@@ -36,6 +36,9 @@ _SHARE = 0.2
 _RANK = 1e-14
 """What is left of a vector counts as rounding below this part of its length."""
 
+_PIVOT = 1e-11
+"""An image whose part outside all earlier images is below this share of it is dependent on them: it gives no pivot."""
+
 _SLAB = 64
 """Basis vectors stored together."""
 
@@ -50,7 +53,7 @@ class KrylovResult:
         Solutions.
     residuals : tuple of tuple of float
         Relative residual of each system after each iteration until it has converged; the first is 1, the last that of
-        the solution.
+        the solution, as far as products are exact: in single precision to about 1e-7.
     products : int
         Products of the matrix with a vector that were made for all systems together.
     """
@@ -62,7 +65,7 @@ class KrylovResult:
     @property
     def iterations(self) -> int:
         """Greatest number of iterations over the systems."""
-        return max(len(history) for history in self.residuals) - 1
+        return max((len(history) for history in self.residuals), default=1) - 1
 
 
 def gmres(
@@ -178,31 +181,31 @@ class _Space:
         before = self._basis.size
         inside, outside = self._basis.add(images)
         new = self._basis.size - before
-        self._used = np.pad(np.hstack([self._used, directions]), ((0, new), (0, 0)))
         self._waiting = np.pad(self._waiting, ((0, new), (0, new)))
         self._waiting[before:, self._waiting.shape[1] - new :] = np.eye(new)
         self.rest = np.pad(self.rest, ((0, new), (0, 0)))
-        for column in np.vstack([inside, outside]).T:
-            self._reflect(column)
+        taken = [self._reflect(column) for column in np.vstack([inside, outside]).T]
+        self._used = np.pad(np.hstack([self._used, directions[:, taken]]), ((0, new), (0, 0)))
 
-    def _reflect(self, column: F64) -> None:
-        """Make one more column of the images triangular by a Householder reflection."""
+    def _reflect(self, column: F64) -> bool:
+        """Make one more column of the images triangular by a Householder reflection; False if it depends on others."""
         column = column.copy()
         for k, reflection in enumerate(self._reflections):
             end = k + len(reflection)
             column[k:end] -= 2.0 * reflection * (reflection @ column[k:end])
         k = len(self._reflections)
         reflection = column[k:].copy()
+        if np.linalg.norm(reflection) <= _PIVOT * np.linalg.norm(column):
+            return False
         reflection[0] += np.copysign(np.linalg.norm(reflection), reflection[0])
-        size = np.linalg.norm(reflection)
-        if size > 0.0:
-            reflection /= size
+        reflection /= np.linalg.norm(reflection)
         column[k:] -= 2.0 * reflection * (reflection @ column[k:])
         self._reflections.append(reflection)
         self._triangle.append(column[: k + 1])
         self.rest = self.rest - 2.0 * np.outer(reflection, reflection @ self.rest)
         self._top.append(self.rest[0])
         self.rest = self.rest[1:]
+        return True
 
     def _residuals(self) -> F64:
         """Return the residuals of all systems in coordinates of the basis."""

@@ -22,6 +22,9 @@ Parts of a fifth of that edge change the mean field at three targets of the defa
 _PIECE = 0.14
 """Greatest edge of the pieces that are in or out as a whole, over the radius: 0.7 mm for a radius of 5 mm."""
 
+_SMALLEST = 0.1
+"""Pieces need not be smaller (mm): their number grows as the inverse square."""
+
 
 @dataclass(frozen=True, eq=False)
 class Patch:
@@ -159,7 +162,7 @@ def patch_around(head: HeadModel, position: F64, radius: float, region: I64 | No
     wanted[slice(None) if region is None else region] = True
     near = np.linalg.norm(cortex.centroids - position, axis=1) <= radius + _extent(cortex)
     rows = np.flatnonzero(near & wanted[cortex.triangles].any(axis=1))
-    pieces = cut(cortex, rows, piece=_PIECE * radius, part=_POINT * radius)
+    pieces = cut(cortex, rows, piece=max(_PIECE * radius, _SMALLEST), part=max(_POINT * radius, _SMALLEST))
     distance = np.linalg.norm(pieces.points - position, axis=1)
     inside = wanted[pieces.vertex] & (distance <= radius)
     if not inside.any():
@@ -182,7 +185,8 @@ def patch_around(head: HeadModel, position: F64, radius: float, region: I64 | No
         points=np.ascontiguousarray(points[grey]),
         weights=areas[grey] / areas[grey].sum(),
         indices=own.astype(np.int64),
-        normal=normal / np.linalg.norm(normal),
+        # All around a closed surface there is no mean normal, only rounding.
+        normal=normal / length if (length := float(np.linalg.norm(normal))) > 1e-6 * areas.sum() else None,
         area=float(areas[grey].sum()),
         dropped=float(areas[~grey].sum() / areas.sum()),
     )
