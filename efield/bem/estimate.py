@@ -10,7 +10,7 @@ Eng. 24:337-357 (1987)), shifted so that the mean over the parent stays. The fie
 triangles is summed over the whole head at a sample of cortex points: that change, times 1.6, is the estimate. The
 factor stands for what is left out, the response of all other charges to the change; it is empirical.
 
-On spheres the change is not only as large as the true error but points the same way (cosine 0.65 to 0.97 between the
+On spheres the change is not only as large as the true error but points the same way (cosine 0.65 to 0.94 between the
 two fields). The errors of flat triangles and of constant charge partly cancel there, so that an estimate for the
 charge alone, on the flat surface, is 2 to 6 times too large.
 
@@ -40,13 +40,13 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _SAMPLES = 80
-"""Points of the cortex at which the error of the field is estimated; different 80 scatter by about a tenth."""
+"""Points of the cortex at which the error of the field is estimated; different 80 scatter by up to a fifth."""
 
 _CAP = 0.3
 """Largest change of the field at one point that counts, relative to the field there.
 
-Two of a thousand vertices of the default head's cortex lie so close to an interface that the rounded surface nearly
-touches them. With one of them among the samples the estimate would be several times too large.
+About one in a thousand vertices of the default head's cortex lies so close to an interface that the rounded surface
+nearly touches it. With one of them among the samples the estimate would be several times too large.
 """
 
 _AROUND = 16
