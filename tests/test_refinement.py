@@ -144,6 +144,7 @@ def test_figures_of_a_turned_and_scaled_field(steps, angle, factor):
         (dict(points=np.zeros((0, 3))), "points must be at least one; got none"),
         (dict(points=[[0.0, np.nan, 0.0]]), "points must be finite"),
         (dict(didt="much"), "didt must be a finite number; got 'much'"),
+        (dict(didt=0.0), "didt must not be 0"),
     ],
 )
 def test_bad_input(solver, coil, pose, options, message):

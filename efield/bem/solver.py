@@ -210,7 +210,7 @@ class BemSolver:
         Raises
         ------
         ValueError
-            If `share` is not above 0 and at most 1, or as in `solve`.
+            If `share` is not above 0 and at most 1, `didt` is 0, or as in `solve`.
         MemoryError
             If the finer problem would not fit.
 
@@ -232,6 +232,8 @@ class BemSolver:
         if share > 1.0:
             raise ValueError(f"share must be at most 1, which splits all triangles; got {share:g}.")
         didt = _finite(didt, "didt")
+        if didt == 0.0:
+            raise ValueError("didt must not be 0, as changes are relative to the field; got 0.")
         surface = None if points is not None else self.head.cortex
         where = self.head.cortex.vertices if points is None else arrays.vectors(points, "points", allow_single=True)
         if not len(where):
