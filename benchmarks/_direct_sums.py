@@ -44,6 +44,7 @@ def exact_rows(surface: meshes.Surface, rows: I64, charge: F64) -> F64:
     return total / (4.0 * np.pi * surface.areas[rows])
 
 
+# Untyped, like the kernel above: numba infers the types.
 @numba.njit(parallel=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def point_sum(out, points, strength, chosen):  # type: ignore[no-untyped-def]
     """Fill out[k] with sum_j strength_j (x_i - x_j) / |x_i - x_j|^3 at i = chosen[k]; points (3, n), any precision."""

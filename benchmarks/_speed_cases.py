@@ -248,6 +248,7 @@ def parts(*, head: str, tolerance: float = 1e-5) -> Result:
 
         return run
 
+    # Methods are replaced on this one instance to time them; nothing else sees it.
     operator.apply = timed("products", operator.apply)  # type: ignore[method-assign]
     operator.solve = timed("linear solver", operator.solve)  # type: ignore[method-assign]
     operator.layer.field = timed("field at points", operator.layer.field)  # type: ignore[method-assign]
