@@ -100,6 +100,18 @@ def test_products_and_transposes_against_the_dense_matrix(layers, dense, charge,
     assert (errors(layer.normal_field_transposed(charge), dense.T @ charge) < NEAR_RANDOM + ALLOWED * tolerance).all()
 
 
+@pytest.mark.parametrize("product", ["normal_field", "normal_field_transposed"])
+def test_a_product_may_be_less_accurate_than_the_layer(layers, dense, charge, product):
+    """The fewer coefficients the less accurate, but as accurate as asked; never more than the layer has."""
+    layer, matrix = layers[min(TOLERANCES)], dense if product == "normal_field" else dense.T
+    apply = getattr(layer, product)
+    full = apply(charge)
+    np.testing.assert_array_equal(apply(charge, tolerance=1e-9), full)
+    changes = [errors(apply(charge, tolerance=t), full, matrix @ charge).max() for t in (1e-3, 1e-2)]
+    assert 0.0 < changes[0] < changes[1] < ALLOWED * 1e-2
+    assert changes[0] < ALLOWED * 1e-3
+
+
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_the_transpose_is_exact(layers, tolerance):
     """g . K q = K^T g . q to single precision, whatever the accuracy of K."""

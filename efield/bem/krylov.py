@@ -10,7 +10,7 @@ than one, and those that have converged leave by themselves.
 
 Y. Saad and M. H. Schultz, SIAM J. Sci. Stat. Comput. 7:856-869 (1986); the choice of directions follows
 H. Calandra, S. Gratton, R. Lago, X. Vasseur and L. M. Carvalho, SIAM J. Sci. Comput. 35:S345-S367 (2013); classical
-Gram-Schmidt is applied twice.
+Gram-Schmidt is repeated where a vector nearly vanishes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ _SHARE = 0.2
 _RANK = 1e-14
 """What is left of a vector counts as rounding below this part of its length."""
 
+_TWICE = 0.1
+"""Gram-Schmidt is repeated where it leaves less than this share of a vector, so that the basis stays orthogonal to
+rounding: J. W. Daniel, W. B. Gragg, L. Kaufman and G. W. Stewart, Math. Comput. 30:772-795 (1976)."""
+
 _PIVOT = 1e-11
 """An image whose part outside all earlier images is below this share of it is dependent on them: it gives no pivot."""
 
@@ -53,7 +57,7 @@ class KrylovResult:
         Solutions.
     residuals : tuple of tuple of float
         Relative residual of each system after each iteration until it has converged; the first is 1, the last that of
-        the solution, as far as products are exact: in single precision to about 1e-7.
+        the solution, as far as products are exact: rounding in single precision is about 1e-7.
     products : int
         Products of the matrix with a vector that were made for all systems together.
     """
@@ -69,7 +73,7 @@ class KrylovResult:
 
 
 def gmres(
-    apply: Callable[[F64], F64],
+    apply: Callable[[F64, float], F64],
     rhs: F64,
     *,
     tolerance: float,
@@ -81,7 +85,8 @@ def gmres(
     Parameters
     ----------
     apply : callable
-        Takes (n, k) to A times it, for any k up to n_rhs.
+        Takes vectors (n, k), for any k up to n_rhs, and the greatest relative residual that is left, to A times the
+        vectors; the smaller the residual, the less the accuracy of the product matters.
     rhs : ndarray, shape (n, n_rhs)
         Right-hand sides; a zero column has the solution zero.
     tolerance : float
@@ -114,7 +119,7 @@ def gmres(
         directions = space.directions(left, tolerance)
         if not directions.shape[1]:
             break  # what is left lies in directions that were multiplied before: the matrix is singular
-        image = apply(space.vectors(directions).T)
+        image = apply(space.vectors(directions).T, max(history[-1] for history in histories))
         count += directions.shape[1]
         if not np.isfinite(image).all():
             histories[0].append(np.nan)
@@ -269,6 +274,7 @@ class _Basis:
     def _project(self, rows: F64, first: int = 0) -> F64:
         """Take from `rows`, in place, what lies in the basis rows from `first` on; return its coordinates."""
         total = np.zeros((self.size - first, len(rows)))
+        before = np.array([_length(row[None]) for row in rows])
         for _ in range(2):
             taken = []
             for part, slab in self._parts():
@@ -280,6 +286,8 @@ class _Basis:
             for chosen, coordinates in taken:
                 add_combinations(rows, -coordinates, chosen)
             total += np.vstack([coordinates for _, coordinates in taken]) if taken else 0.0
+            if all(_length(row[None]) > _TWICE * length for row, length in zip(rows, before, strict=True)):
+                break
         return total
 
     def _append(self, row: F64) -> None:

@@ -188,13 +188,15 @@ class ChargeLayer:
         far = self._far.nbytes + (self._far_transposed.nbytes if self._far_transposed else 0)
         return self._near_entries.nbytes + rows + far
 
-    def normal_field(self, charge: F64) -> F64:
+    def normal_field(self, charge: F64, *, tolerance: float = 0.0) -> F64:
         """Return K q, the mean normal field on each triangle (V/m).
 
         Parameters
         ----------
         charge : ndarray, shape (n_triangles, n_rhs)
             Charge densities (V/m).
+        tolerance : float, optional
+            Relative accuracy that suffices for the far part of this product, where it is less than the layer's own.
 
         Returns
         -------
@@ -202,7 +204,7 @@ class ChargeLayer:
         """
         tree = self.tree
         q = np.ascontiguousarray(charge[tree.order].T, dtype=np.float32)
-        local = self._local(tree, self._far, self._multipoles(self._charge_rows, q))
+        local = self._local(tree, self._far, self._multipoles(self._charge_rows, q, self._width_for(tolerance)))
         out = np.zeros(q.shape)
         translations.cells_to_leaves(out, self._normal_rows, tree.leaves, tree.start, tree.end, local)
         pairs = self._near
@@ -219,13 +221,15 @@ class ChargeLayer:
         )
         return self._unsorted(out)
 
-    def normal_field_transposed(self, vector: F64) -> F64:
+    def normal_field_transposed(self, vector: F64, *, tolerance: float = 0.0) -> F64:
         """Return K^T g, the exact transpose of `normal_field` up to rounding in single precision.
 
         Parameters
         ----------
         vector : ndarray, shape (n_triangles, n_rhs)
             One number per triangle.
+        tolerance : float, optional
+            As in `normal_field`; products that are both less accurate than the layer are no exact transposes.
 
         Returns
         -------
@@ -235,7 +239,7 @@ class ChargeLayer:
         if self._far_transposed is None:
             self._far_transposed = self._far.transposed(len(tree.level))
         g = np.ascontiguousarray(vector[tree.order].T, dtype=np.float32)
-        upward = self._multipoles(self._normal_rows, g)
+        upward = self._multipoles(self._normal_rows, g, self._width_for(tolerance))
         local = np.zeros_like(upward)
         self._far_transposed.apply(local, upward)
         local /= tree.half_sizes.astype(np.float32)[:, None, None]
@@ -270,10 +274,14 @@ class ChargeLayer:
             )
         return self._unsorted(out)
 
-    def _multipoles(self, rows: F32, q: F32) -> F32:
-        """Return the coefficients of every cell from its triangles', shape (n_cells, n_rhs, width)."""
+    def _width_for(self, tolerance: float) -> int:
+        """Return how many coefficients to use; expansions hold them by degree, so fewer are just the first ones."""
+        return self._width if tolerance <= self.tolerance else padded_width(degree_for(tolerance))
+
+    def _multipoles(self, rows: F32, q: F32, width: int) -> F32:
+        """Return the first coefficients of every cell from its triangles', shape (n_cells, n_rhs, width)."""
         tree = self.tree
-        out = np.empty((len(tree.level), len(q), self._width), dtype=np.float32)
+        out = np.empty((len(tree.level), len(q), width), dtype=np.float32)
         translations.leaves_to_cells(out, rows, tree.leaves, tree.start, tree.end, q)
         for cells in reversed(tree.generations):
             parents = cells[tree.children[cells] > 0]
@@ -325,7 +333,7 @@ class ChargeLayer:
             part,
             sorted_points,
             target.leaf_of_point,
-            self._local(target, far, self._multipoles(self._charge_rows, q.astype(np.float32))),
+            self._local(target, far, self._multipoles(self._charge_rows, q.astype(np.float32), self._width)),
             target.centres,
             target.half_sizes,
             self.degree,

@@ -29,6 +29,11 @@ from meshes import HeadModel, Surface
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
+_RELAXATION = 0.03
+"""Measured on the default head, one pose and 16: 0.03 takes 22 % off the time of a solution; against products that are
+all at the layer's accuracy the charges change by 4e-5 and the residual is 1.8e-5 where 1e-5 was asked. 0.1 takes off 27
+and 29 %, with 1.6e-4 and 5e-5; the error on spheres of 102k triangles then grows from 0.0113 to 0.0121 %."""
+
 
 class BemOperator:
     """The matrix of the surface-charge equation of a head.
@@ -92,24 +97,25 @@ class BemOperator:
         """Return the sums over each interface, shape (n_parts, n_rhs)."""
         return np.stack([np.bincount(self.part, column, len(self._part_areas)) for column in values.T], axis=1)
 
-    def normal_field(self, charge: F64) -> F64:
+    def normal_field(self, charge: F64, *, tolerance: float = 0.0) -> F64:
         """Return the mean normal field of a charge on each triangle, with exact fluxes; (n, n_rhs)."""
-        field = self.layer.normal_field(charge)
+        field = self.layer.normal_field(charge, tolerance=tolerance)
         flux = np.empty((len(self._part_areas), charge.shape[1]))
         products(flux, self._flux_rows, np.ascontiguousarray(charge.T))
         field += (flux / self._part_areas[:, None])[self.part]
         return field
 
-    def apply(self, charge: F64) -> F64:
-        """Return the matrix times `charge`, shape (n, n_rhs)."""
+    def apply(self, charge: F64, *, tolerance: float = 0.0) -> F64:
+        """Return the matrix times `charge`, shape (n, n_rhs); `tolerance` as in `ChargeLayer.normal_field`."""
         net = self._sum_parts(self.areas[:, None] * charge)
         spread = (self._charge_weight / self._part_areas)[:, None] * net
-        return 0.5 * charge - self.contrast[:, None] * self.normal_field(charge) + spread[self.part]
+        field = self.normal_field(charge, tolerance=tolerance)
+        return 0.5 * charge - self.contrast[:, None] * field + spread[self.part]
 
-    def apply_transposed(self, vector: F64) -> F64:
+    def apply_transposed(self, vector: F64, *, tolerance: float = 0.0) -> F64:
         """Return the transposed matrix times `vector`, shape (n, n_rhs)."""
         weighted = self.contrast[:, None] * vector
-        field = self.layer.normal_field_transposed(weighted)
+        field = self.layer.normal_field_transposed(weighted, tolerance=tolerance)
         field += self._flux @ (self._sum_parts(weighted) / self._part_areas[:, None])
         spread = (self._charge_weight / self._part_areas)[:, None] * self._sum_parts(vector)
         return 0.5 * vector - field + self.areas[:, None] * spread[self.part]
@@ -129,7 +135,12 @@ class BemOperator:
     ) -> KrylovResult:
         """Solve for the charges, right-hand sides (n, n_rhs); residuals are area-weighted."""
         root = np.sqrt(self.areas)[:, None]
-        result = gmres(lambda x: root * self.apply(x / root), root * rhs, tolerance=tolerance, progress=progress)
+        result = gmres(
+            lambda x, left: root * self.apply(x / root, tolerance=self._relaxed(left)),
+            root * rhs,
+            tolerance=tolerance,
+            progress=progress,
+        )
         return replace(result, solution=result.solution / root)
 
     def solve_transposed(
@@ -138,9 +149,20 @@ class BemOperator:
         """Solve the transposed system, for reciprocity."""
         root = np.sqrt(self.areas)[:, None]
         result = gmres(
-            lambda x: self.apply_transposed(x * root) / root, rhs / root, tolerance=tolerance, progress=progress
+            lambda x, left: self.apply_transposed(x * root, tolerance=self._relaxed(left)) / root,
+            rhs / root,
+            tolerance=tolerance,
+            progress=progress,
         )
         return replace(result, solution=result.solution * root)
+
+    def _relaxed(self, left: float) -> float:
+        """Return how accurate a product must be when the relative residual is `left`.
+
+        The error of a product enters the solution multiplied by about what is left of the residual, so it may grow as
+        the residual falls: V. Simoncini and D. B. Szyld, SIAM J. Sci. Comput. 25:454-477 (2003).
+        """
+        return _RELAXATION * self.layer.tolerance / left
 
 
 def _merged(surfaces: list[Surface]) -> Surface:

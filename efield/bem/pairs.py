@@ -88,8 +88,9 @@ class FarPairs:
         return self._sorted(self.sources, self.targets, self.key, matrices, self.counts, n_cells)
 
     def apply(self, out: F32, source: F32) -> None:
-        """Add the translated coefficients to `out`; both have shape (n_cells, n_rhs, width)."""
-        far_to_far(out, source, self.matrices, self.counts, self.task_first, self.key, self.targets, self.sources)
+        """Add the translated coefficients to `out`; both have shape (n_cells, n_rhs, width), any padded width."""
+        counts = np.minimum(self.counts, np.int32(out.shape[2]))
+        far_to_far(out, source, self.matrices, counts, self.task_first, self.key, self.targets, self.sources)
 
     @property
     def nbytes(self) -> int:

@@ -28,14 +28,14 @@ def leaves_to_cells(out: F32, rows: F32, leaves: I32, start: I32, end: I32, q: F
     ----------
     out : ndarray, shape (n_cells, n_rhs, width)
         Coefficients; rows of leaves are overwritten.
-    rows : ndarray, shape (n, width)
-        Expansion rows in tree order.
+    rows : ndarray, shape (n, full_width)
+        Expansion rows in tree order, of which the first `width` entries count.
     leaves, start, end : ndarray
         The tree.
     q : ndarray, shape (n_rhs, n)
         Vectors in tree order.
     """
-    width = rows.shape[1]
+    width = out.shape[2]
     for number in prange(leaves.shape[0]):
         cell = leaves[number]
         for r in range(q.shape[0]):
@@ -50,7 +50,7 @@ def leaves_to_cells(out: F32, rows: F32, leaves: I32, start: I32, end: I32, q: F
 @kernel
 def cells_to_leaves(out: F64, rows: F32, leaves: I32, start: I32, end: I32, local: F32) -> None:
     """Add rows[t] . local[leaf] to out[:, t] for the triangles of each leaf (shapes as in `leaves_to_cells`)."""
-    width = rows.shape[1]
+    width = local.shape[2]
     for number in prange(leaves.shape[0]):
         cell = leaves[number]
         for t in range(start[cell], end[cell]):
@@ -118,26 +118,28 @@ def children_to_parents(coefficients: F32, cells: I32, child: I32, children: I32
         Parents of one generation.
     child, children, octant : ndarray, shape (n_cells,)
         First child, number of children, and which octant of its parent a cell is.
-    shift : ndarray, shape (9, width, width)
+    shift : ndarray, shape (9, full_width, full_width)
         Translation from each octant (the last: none), transposed for products from the left.
     """
+    width = coefficients.shape[2]
     for number in prange(cells.shape[0]):
         cell = cells[number]
         for r in range(coefficients.shape[1]):
             coefficients[cell, r, :] = 0.0
             for c in range(child[cell], child[cell] + children[cell]):
                 matrix = shift[octant[c]]
-                _add_product(coefficients[cell, r], matrix, coefficients[c, r], matrix.shape[0], matrix.shape[1])
+                _add_product(coefficients[cell, r], matrix, coefficients[c, r], width, width)
 
 
 @kernel
 def parents_to_children(coefficients: F32, cells: I32, parent: I32, octant: I32, shift: F32) -> None:
     """Add coefficients[parent] @ shift[octant] to each of `cells` (arguments as in `children_to_parents`)."""
+    width = coefficients.shape[2]
     for number in prange(cells.shape[0]):
         cell = cells[number]
         matrix = shift[octant[cell]]
         for r in range(coefficients.shape[1]):
-            _add_product(coefficients[cell, r], matrix, coefficients[parent[cell], r], matrix.shape[0], matrix.shape[1])
+            _add_product(coefficients[cell, r], matrix, coefficients[parent[cell], r], width, width)
 
 
 @kernel
@@ -157,10 +159,10 @@ def far_to_far(
     ----------
     out, source : ndarray, shape (n_cells, n_rhs, width)
         Local and multipole coefficients.
-    matrices : ndarray, shape (n_keys, width, width)
-        Translations; `width` is a multiple of 16, so that no rest is left beside whole vector registers.
+    matrices : ndarray, shape (n_keys, full_width, full_width)
+        Translations; widths are multiples of 16, so that no rest is left beside whole vector registers.
     counts : ndarray, shape (n_keys,)
-        Coefficients that count for each translation: the fewer, the farther. All others have entries of zero.
+        Coefficients that count for each translation, at most `width`: the fewer, the farther.
     task_first : ndarray, shape (n_tasks + 1,)
         Pairs of each task, which owns all their targets. Inside a task pairs of one key follow each other, so
         that the matrix stays in the nearest cache.
