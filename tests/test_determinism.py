@@ -40,7 +40,7 @@ def head():
 def krylov(rng):
     """GMRES over vectors of 200,000 entries, where matrix-vector products of BLAS are split as well."""
     diagonal = rng.uniform(0.5, 2.0, (200_000, 1))
-    result = gmres(lambda x: diagonal * x, rng.normal(size=(200_000, 3)), tolerance=1e-6)
+    result = gmres(lambda x, _: diagonal * x, rng.normal(size=(200_000, 3)), tolerance=1e-6)
     return checksum(result.solution, *(np.array(history) for history in result.residuals))
 
 
