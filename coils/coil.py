@@ -1,14 +1,25 @@
 """Hold a coil: its dipoles, wires, casing and limits, in its own frame."""
 
+from __future__ import annotations
+
 import hashlib
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coils.potential import dipole_potential
+from coils.potential import dipole_potential, element_potential
+from coils.segments import Segments
 from meshes import Surface, arrays
 from meshes.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from coils.assembly import Assembly
+    from coils.grid import PotentialGrid
+    from coils.stimulators import Stimulator
 
 __all__ = ["Coil", "Wire"]
 
@@ -65,16 +76,23 @@ class Coil:
 
     Parameters
     ----------
-    positions : array_like, shape (n_dipoles, 3)
+    positions : array_like, shape (n_dipoles, 3), optional
         Positions of the dipoles (mm).
-    moments : array_like, shape (n_dipoles, 3)
+    moments : array_like, shape (n_dipoles, 3), optional
         Their moments for one ampere of coil current (A m^2 per A).
     name : str
         Name in messages, summaries and files.
+    segments : Segments, optional
+        Current elements. The coil's field is the sum of that of its dipoles, its current elements and its grid; at
+        least one of the three must be given.
+    grid : PotentialGrid, optional
+        Vector potential on a grid.
     casing : Surface, optional
         Closed surface of the housing, normals outward; without it placements cannot check for collision.
     max_didt : float, optional
-        Greatest rate of change of the current that the named stimulator reaches (A/s).
+        Greatest rate of change of the current that the named stimulator reaches (A/s); by default that of `stimulator`.
+    stimulator : Stimulator, optional
+        What drives the coil.
     handle : array_like, shape (3,), optional
         Direction in which the handle leaves; any length.
     wires : tuple of Wire, optional
@@ -83,11 +101,13 @@ class Coil:
         How far the dipoles are from the windings; see `coils.dipoles.dipole_error`.
     source : str, optional
         Where the geometry and the limits come from.
+    assembly : Assembly, optional
+        The parts, deformations and stimulators that this coil is made of; see `deform`, `channels` and `driven`.
 
     Raises
     ------
     ValueError
-        If there is no dipole, shapes differ, a number is not finite, all moments are zero, the casing is open or
+        If there is no source of a field, shapes differ, a number is not finite, all sources are zero, the casing is open or
         turned inside out, `max_didt` is not positive or `handle` is zero.
 
     Examples
@@ -98,31 +118,41 @@ class Coil:
     """
 
     # Not set read-only: numba compiles every kernel a second time for read-only arrays.
-    positions: FloatArray
-    moments: FloatArray
+    positions: FloatArray = ()  # type: ignore[assignment]  # converted in __post_init__
+    moments: FloatArray = ()  # type: ignore[assignment]
     name: str
+    segments: Segments | None = None
+    grid: PotentialGrid | None = None
     casing: Surface | None = None
     max_didt: float | None = None
+    stimulator: Stimulator | None = None
     handle: FloatArray = (0.0, -1.0, 0.0)  # type: ignore[assignment]  # converted in __post_init__
     wires: tuple[Wire, ...] = ()
     discretisation_error: float | None = None
     source: str = ""
+    assembly: Assembly | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ValueError(f"name must be a text that is not empty; got {self.name!r}.")
-        positions = arrays.vectors(self.positions, "positions")
-        moments = arrays.vectors(self.moments, "moments")
-        if not len(positions):
+        positions, moments = (
+            np.zeros((0, 3)) if np.size(value) == 0 else arrays.vectors(value, name)
+            for value, name in ((self.positions, "positions"), (self.moments, "moments"))
+        )
+        if not len(positions) and self.segments is None and self.grid is None:
             raise ValueError("positions must hold at least one dipole; got none.")
         if len(positions) != len(moments):
             raise ValueError(f"moments must be one per position, {len(positions)}; got {len(moments)}.")
-        if not moments.any():
+        if self.segments is not None and not isinstance(self.segments, Segments):
+            raise ValueError(f"segments must be a coils.Segments or None; got {type(self.segments).__name__}.")
+        if self.segments is None and self.grid is None and not moments.any():
             raise ValueError("moments must not all be zero; got a coil without a field.")
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "moments", moments)
         object.__setattr__(self, "handle", arrays.unit_vector(self.handle, "handle"))
         self._check_casing()
+        if self.max_didt is None and self.stimulator is not None:
+            object.__setattr__(self, "max_didt", self.stimulator.max_didt)
         if self.max_didt is not None:
             object.__setattr__(self, "max_didt", arrays.positive(self.max_didt, "max_didt"))
         if self.discretisation_error is not None:
@@ -147,7 +177,93 @@ class Coil:
             )
 
     def __repr__(self) -> str:
-        return f"Coil({self.name!r}, {self.n_dipoles} dipoles)"
+        return f"Coil({self.name!r}, {self._contents()})"
+
+    def _contents(self) -> str:
+        parts = [f"{self.n_dipoles} dipoles"] if self.n_dipoles else []
+        if self.segments is not None:
+            parts.append(f"{len(self.segments)} current elements")
+        if self.grid is not None:
+            parts.append("a grid")
+        return ", ".join(parts)
+
+    def potential(self, points: FloatArray) -> FloatArray:
+        """Compute the vector potential for one ampere of coil current, divided by mu0 / 4 pi.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n, 3)
+            Points in the coil's frame (mm).
+
+        Returns
+        -------
+        ndarray, shape (n, 3)
+            A pure number: lengths cancel, see `coils.potential`.
+
+        Raises
+        ------
+        ValueError
+            If the coil has a grid and a point lies outside it.
+        """
+        total = np.zeros(points.shape)
+        if len(self.positions):
+            total += dipole_potential(points, self.positions, 1e6 * self.moments)
+        if self.segments is not None:
+            total += element_potential(points, self.segments.points, self.segments.vectors)
+        if self.grid is not None:
+            total += 1e7 * self.grid.potential(points)
+        return total
+
+    @property
+    def channels(self) -> tuple[Coil, ...]:
+        """One coil per stimulator, each with the sources that it alone drives; just this coil if there is only one."""
+        return (self,) if self.assembly is None else self.assembly.channels()
+
+    def deform(self, **settings: float) -> Coil:
+        """Return the coil with deformations set anew.
+
+        Parameters
+        ----------
+        **settings : float
+            Value of each deformation by name (mm or degrees), see ``coil.assembly.deformations``; those that are not
+            named keep theirs.
+
+        Returns
+        -------
+        Coil
+
+        Raises
+        ------
+        ValueError
+            If the coil has no deformation of that name, or a value is outside its range.
+        """
+        if self.assembly is None:
+            raise ValueError(f"settings must name deformations of {self.name}; got a rigid coil, which has none.")
+        return self.assembly.deformed(settings).coil()
+
+    def driven(self, didt: Sequence[float]) -> Coil:
+        """Return one coil that stands for all stimulators at their own rates of change.
+
+        Parameters
+        ----------
+        didt : sequence of float
+            Rate of change of each stimulator's current (A/s), in the order of `channels`.
+
+        Returns
+        -------
+        Coil
+            Its field at ``didt=1e6`` is the superposition.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many numbers as channels, one is not finite, or all are zero.
+        """
+        if self.assembly is None:
+            raise ValueError(
+                f"didt is for coils of several stimulators; got {self.name}, which has one. Use didt= of solve."
+            )
+        return self.assembly.driven(didt)
 
     @property
     def n_dipoles(self) -> int:
@@ -166,20 +282,28 @@ class Coil:
         ValueError
             If the field vanishes there too, so that the coil has no such direction.
         """
-        positions = self.positions
         centre = np.array([[0.0, 0.0, _DEPTH]])
-        field = -dipole_potential(centre, positions, self.moments)[0]
-        offset = centre - positions
-        lengths = np.linalg.norm(np.cross(self.moments, offset), axis=1) / np.linalg.norm(offset, axis=1) ** 3
-        if np.linalg.norm(field) < _CANCELLED * lengths.sum():
+        field = -self.potential(centre)[0]
+        if np.linalg.norm(field) < _CANCELLED * self._sum_of_lengths(centre[0]):
             x = np.arange(1.0, 201.0)
             side = np.column_stack([x, np.zeros_like(x), np.full_like(x, _DEPTH)])
-            gap = np.linalg.norm(side[:, None] - positions, axis=2).min(axis=1)
-            fields = -dipole_potential(side[gap >= _DEPTH / 2.0], positions, self.moments)
+            sources = self.positions if self.segments is None else np.vstack([self.positions, self.segments.points])
+            gap = np.linalg.norm(side[:, None] - sources, axis=2).min(axis=1)
+            fields = -self.potential(side[gap >= _DEPTH / 2.0])
             field = fields[np.linalg.norm(fields, axis=1).argmax()] if len(fields) else field
         if not field.any():
             raise ValueError(f"current_direction must exist; got no field below {self.name}, neither centre nor side.")
         return arrays.unit_vector(field, "current_direction")
+
+    def _sum_of_lengths(self, point: FloatArray) -> float:
+        """Sum the lengths of what dipoles and current elements contribute to the potential at a point."""
+        offset = point - self.positions
+        lengths = 1e6 * np.linalg.norm(np.cross(self.moments, offset), axis=1) / np.linalg.norm(offset, axis=1) ** 3
+        total = float(lengths.sum())
+        if self.segments is not None:
+            distance = np.linalg.norm(point - self.segments.points, axis=1)
+            total += float((np.linalg.norm(self.segments.vectors, axis=1) / distance).sum())
+        return total
 
     @cached_property
     def wing_moments(self) -> tuple[FloatArray, FloatArray]:
@@ -194,6 +318,12 @@ class Coil:
         for array in (self.positions, self.moments, self.handle):
             digest.update(array.astype("<f8", copy=False).tobytes())
         digest.update(self.casing.checksum.encode() if self.casing is not None else b"no casing")
+        if self.segments is not None:
+            digest.update(f"segments {len(self.segments)} ".encode())
+            for array in (self.segments.points, self.segments.vectors):
+                digest.update(array.astype("<f8", copy=False).tobytes())
+        if self.grid is not None:
+            digest.update(self.grid.checksum.encode())
         return digest.hexdigest()
 
     def summary(self) -> str:
@@ -205,7 +335,7 @@ class Coil:
             f"  current_direction  {_text(self.current_direction)}  (of the induced E, rising current)",
             f"  moment at x > 0    {_moment(right)}",
             f"  moment at x < 0    {_moment(left)}",
-            f"  dipoles            {self.n_dipoles}",
+            f"  sources            {self._contents()}",
             f"  discretisation     {_error(self.discretisation_error)}",
             f"  max dI/dt          {'unknown' if self.max_didt is None else f'{self.max_didt / 1e6:.2f} A/us'}",
             f"  casing             {_size(self.casing)}",

@@ -10,7 +10,7 @@ import numpy as np
 
 from meshes.arrays import FloatArray
 
-__all__ = ["dipole_potential", "turn_potential"]
+__all__ = ["dipole_potential", "element_potential", "turn_potential"]
 
 # Below this squared modulus the elliptic integrals cancel; there the series is good to 5e-10, here the rest to 2e-9.
 _SMALL_SQUARE = 1e-3
@@ -38,6 +38,34 @@ def dipole_potential(points: FloatArray, positions: FloatArray, moments: FloatAr
     # m x (r - s) = m x r - m x s: two small matrix products instead of one cross product per pair.
     potential: FloatArray = np.cross(weight @ moments, points) - weight @ np.cross(moments, positions)
     return potential
+
+
+def element_potential(points: FloatArray, positions: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Sum the vector potentials of current elements, each taken as a point.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, 3)
+        Where to compute the potential (mm), not on an element.
+    positions : ndarray, shape (n_elements, 3)
+        Middles of the elements (mm).
+    vectors : ndarray, shape (n_elements, 3)
+        From start to end of each, times its turns (mm).
+
+    Returns
+    -------
+    ndarray, shape (n_points, 3)
+        Sum of v / |r - p|.
+    """
+    total = np.empty((len(points), 3))
+    step = max(1, 10_000_000 // max(len(positions), 1))  # bounds the memory to 80 MB a table
+    for first in range(0, len(points), step):
+        part = points[first : first + step]
+        square = np.zeros((len(part), len(positions)))
+        for axis in range(3):
+            square += (part[:, axis, None] - positions[:, axis]) ** 2
+        total[first : first + step] = square**-0.5 @ vectors
+    return total
 
 
 def turn_potential(distance: FloatArray, height: FloatArray, radius: FloatArray | float) -> FloatArray:
