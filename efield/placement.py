@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
+from efield.directions import current_on_scalp
 from efield.kernels.placement import stand_off
 from meshes import HeadModel, Pose, Surface, arrays, scalp_point
 
@@ -84,7 +85,8 @@ def place(
     head: HeadModel,
     centre: ArrayLike,
     *,
-    handle: ArrayLike = (0.0, -1.0, 0.0),
+    handle: ArrayLike | None = None,
+    current: str | ArrayLike | None = None,
     distance: float = 4.0,
     coil: Coil | None = None,
 ) -> Pose:
@@ -100,6 +102,12 @@ def place(
     handle : array_like, shape (3,), optional
         Direction in head space in which the handle leaves (any length); its part along the scalp counts. By
         default to the back.
+    current : str or array_like, shape (3,), optional
+        Instead of `handle`: the direction in head space of the current that the rising current in the coil induces in
+        the head, ``coil.current_direction``; needs `coil`. "PA" (posterior to anterior), "AP", "LM" (lateral to
+        medial), "ML", "PL-AM" (posterior-lateral to anterior-medial, 45 degrees from PA), "AM-PL", or a vector; see
+        `efield.directions.current_on_scalp`. Under a circular coil it is the direction under the winding on the
+        coil's +x side.
     distance : float, optional
         From the casing's head side to the scalp, along the coil's axis (mm).
     coil : Coil, optional
@@ -113,7 +121,8 @@ def place(
     Raises
     ------
     ValueError
-        If a number is not finite, the distance is negative, or the handle points along the scalp's normal.
+        If a number is not finite, the distance is negative, or the handle points along the scalp's normal; if `current`
+        is given together with `handle` or without `coil`, is no known name, or asks for a side on the midline.
     TypeError
         If `head` or `coil` is something else.
 
@@ -129,14 +138,40 @@ def place(
         raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
     if coil is not None and not isinstance(coil, Coil):
         raise TypeError(f"coil must be a coils.Coil or None; got {type(coil).__name__}.")
-    point, outward = scalp_point(head, arrays.vector(getattr(centre, "position", centre), "centre"))
-    rotation = frames(outward[None], -arrays.unit_vector(handle, "handle")[None])
+    wanted = arrays.vector(getattr(centre, "position", centre), "centre")
+    if handle is not None and current is not None:
+        raise ValueError("handle must not be given together with current, which turns the coil too; got both.")
+    point, outward = scalp_point(head, wanted)
+    if current is None:
+        forward = -arrays.unit_vector((0.0, -1.0, 0.0) if handle is None else handle, "handle")
+    else:
+        forward = _forward(current_on_scalp(current, wanted, outward), outward, coil)
+    rotation = frames(outward[None], forward[None])
     distance = arrays.non_negative(distance, "distance")
     if coil is None:
         origin = point + distance * outward
     else:
         origin = Clearance(head, coil, distance).origins(rotation, point[None])[0]
     return Pose.from_axes(origin, -outward, rotation[0, :, 1])
+
+
+def _forward(direction: F64, outward: F64, coil: Coil | None) -> F64:
+    """Return the direction of the coil's y axis for which its induced current runs along `direction`."""
+    if coil is None:
+        raise ValueError(
+            "coil must be given with current, since coils differ in the sign of their current; got None. "
+            "Use coil=..., or handle=... instead of current=...."
+        )
+    x, y, _ = coil.current_direction
+    length = float(np.hypot(x, y))
+    if length < 0.1:  # 6 degrees from the axis
+        raise ValueError(
+            f"coil must induce a current along the scalp to be placed by current; got {coil.name}, whose "
+            f"current_direction is along its axis. Use handle=...."
+        )
+    # With c along (x, y) in the coil's plane, y_axis = y c + x (z_axis x c).
+    forward: F64 = (y * direction + x * np.cross(-outward, direction)) / length
+    return forward
 
 
 @lru_cache(maxsize=8)
