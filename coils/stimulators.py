@@ -126,6 +126,36 @@ class Stimulator:
             )
         return 100.0 * (rate / limit)
 
+    def measured_didt(self, displayed: float) -> float:
+        """Convert what the stimulator shows after a pulse to the rate of change of the current.
+
+        Parameters
+        ----------
+        displayed : float
+            Reading of the stimulator (A/s).
+
+        Returns
+        -------
+        float
+            Rate of change (A/s): the reading times ``max_didt / displayed_didt``, both at 100 %, taken as proportional.
+
+        Raises
+        ------
+        ValueError
+            If the reading is negative, or `max_didt` or `displayed_didt` is unknown.
+
+        Examples
+        --------
+        >>> magpro = Stimulator("MagPro X100", max_didt=155.33e6, displayed_didt=151e6, coil="MC-B70")
+        >>> round(magpro.measured_didt(75.5e6) / 1e6, 3)
+        77.665
+        """
+        reading = arrays.non_negative(displayed, "displayed")
+        limit = self._limit("measured_didt")
+        if self.displayed_didt is None:
+            raise ValueError(f"displayed_didt must be known to compute measured_didt; got None for {self.label}.")
+        return reading * (limit / self.displayed_didt)
+
     def _limit(self, wanted: str) -> float:
         if self.max_didt is None:
             raise ValueError(f"max_didt must be known to compute {wanted}; got None for {self.label}. Give max_didt=.")
