@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["check_folder", "facts_of_field", "facts_of_search", "write", "write_field"]
 
 # What a result folder holds; one that holds any of these is never written to again.
-FILES = ("summary.json", "field.vtp", "figure.png")
+FILES = ("summary.json", "field.vtp", "figure.png", "navigation")
 
 # Below this component (of a unit vector) a direction of the head is not worth a word.
 _SPOKEN = 0.26
@@ -78,7 +78,7 @@ def write(
     field: float = 60.0,
     figure: bool = True,
 ) -> str | None:
-    """Write the result of a search: summary.json, field.vtp and figure.png.
+    """Write the result of a search: summary.json, field.vtp, figure.png and the navigation systems' files.
 
     Parameters
     ----------
@@ -104,10 +104,17 @@ def write(
     ValueError, OSError
         As `check_folder`.
     """
-    from efield import viewer
+    from efield import navigation, viewer
 
     path = check_folder(folder)
     result.save(path, field=field)
+    (path / "navigation").mkdir()
+    for system, name in navigation.FILES.items():
+        navigation.write_poses(
+            {f"{result.target.name} {result.target.side}".strip(): result.pose},
+            path / "navigation" / name,
+            system=system,
+        )
     if not figure:
         return None
     scene = viewer.scene_of_search(result, facts=facts_of_search(result, didt=didt, field=field), didt=didt)

@@ -121,7 +121,12 @@ def test_without_opengl_the_numbers_and_the_flat_panels_stay(
     assert problem is not None
     assert "crashed with signal 11" in problem
     assert "apt-get install libegl1" in problem
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["field.vtp", "figure.png", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "field.vtp",
+        "figure.png",
+        "navigation",
+        "summary.json",
+    ]
 
 
 def test_drawing_that_fails_says_why(scene: viewer.Scene, monkeypatch: pytest.MonkeyPatch) -> None:
