@@ -60,12 +60,12 @@ def halo(width: float = 3.0) -> Sequence[AbstractPathEffect]:
     return [patheffects.withStroke(linewidth=width, foreground="white")]
 
 
-def scale_bar(axes: Axes, length: float, *, x: float, y: float) -> None:
+def scale_bar(axes: Axes, length: float, *, x: float, y: float, colour: str = INK) -> None:
     """Draw a bar of `length` mm that ends at (x, y) in axes fractions."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
     end, level = left + x * (right - left), bottom + y * (top - bottom)
-    axes.plot([end - length, end], [level, level], color=INK, lw=3, solid_capstyle="butt")
+    axes.plot([end - length, end], [level, level], color=colour, lw=3, solid_capstyle="butt", zorder=90)
     axes.annotate(
         f"{length:g} mm",
         (end - length / 2.0, level),
@@ -73,6 +73,8 @@ def scale_bar(axes: Axes, length: float, *, x: float, y: float) -> None:
         textcoords="offset points",
         ha="center",
         fontsize=12,
+        color=colour,
+        zorder=90,
     )
 
 

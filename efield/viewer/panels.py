@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from meshes.arrays import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["annotate_cortex", "annotate_head", "draw_colour_bar", "draw_facts", "show_image"]
+__all__ = ["annotate_cortex", "annotate_head", "draw_colour_bar", "draw_facts", "outer_turns", "show_image"]
 
 
 def show_image(axes: Axes, view: View, image: npt.NDArray[np.uint8] | None, problem: str | None) -> None:
@@ -57,7 +58,7 @@ def annotate_cortex(axes: Axes, view: View, scene: Scene, *, drawn: bool) -> Non
     if not drawn:
         return
     focus = view.project(scene.focus[None])[0]
-    for path in _outer_turns(scene):
+    for path in outer_turns(scene.windings):
         axes.plot(*view.project(np.concatenate([path, path[:1]])).T, color=INK, lw=1.1, ls=(0, (5, 4)), alpha=0.8)
     flow = view.project(view.centre + scene.field / np.linalg.norm(scene.field))[0]
     length = 0.17 * view.height
@@ -69,14 +70,14 @@ def annotate_cortex(axes: Axes, view: View, scene: Scene, *, drawn: bool) -> Non
     scale_bar(axes, 20.0, x=0.985, y=0.02)
 
 
-def _outer_turns(scene: Scene) -> list[FloatArray]:
+def outer_turns(windings: Sequence[FloatArray]) -> list[FloatArray]:
     """Return the widest turn of each winding."""
     kept: list[tuple[FloatArray, float, FloatArray]] = []
-    sizes = [float(np.linalg.norm(path - path.mean(axis=0), axis=1).mean()) for path in scene.windings]
+    sizes = [float(np.linalg.norm(path - path.mean(axis=0), axis=1).mean()) for path in windings]
     for index in np.argsort(sizes)[::-1]:
-        centre = scene.windings[index].mean(axis=0)
+        centre = windings[index].mean(axis=0)
         if all(np.linalg.norm(centre - other) > 0.5 * size for other, size, _ in kept):
-            kept.append((centre, sizes[index], scene.windings[index]))
+            kept.append((centre, sizes[index], windings[index]))
     return [path for _, _, path in kept]
 
 

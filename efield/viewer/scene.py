@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from efield.fields import EField
     from efield.targeting import SearchResult
 
-__all__ = ["Scene", "Search", "Slice", "scene_of_field", "scene_of_search"]
+__all__ = ["Scene", "Search", "Slice", "scene_of_field", "scene_of_search", "turns"]
 
 # Windings drawn: one line per turn is legible, one per filament of its cross-section is not.
 _TURNS_APART = 1.5
@@ -276,7 +276,7 @@ def _scene(
         peak=field.peak().value * scale,
         pose=pose,
         casing=None if coil.casing is None else coil.casing.transformed(pose.matrix),
-        windings=tuple(pose.apply(path) for path in _turns(coil)),
+        windings=tuple(pose.apply(path) for path in turns(coil)),
         handle=pose.apply_vectors(coil.handle),
         focus=focus,
         focus_name=focus_name,
@@ -322,15 +322,16 @@ def _holds(outer: Surface, inner: Surface) -> bool:
     return bool(below.all() and above.all())
 
 
-def _turns(coil: Coil) -> list[FloatArray]:
+def turns(coil: Coil) -> list[FloatArray]:
     """Return the wires to draw: of those whose sizes and centres are closer than a wire's width, one only (mm)."""
     kept: list[FloatArray] = []
     seen: list[FloatArray] = []
     for wire in coil.wires:
         centre = wire.path.mean(axis=0)
         radius = np.linalg.norm(wire.path - centre, axis=1).mean()
-        # Depth along z is left out: the filaments of one turn lie above each other.
-        place = np.array([centre[0], centre[1], radius])
+        # Depth along the wire's axis is left out: the filaments of one turn lie above each other.
+        axis = wire.moment / max(float(np.linalg.norm(wire.moment)), 1e-30)
+        place = np.append(centre - (centre @ axis) * axis, radius)
         if all(np.linalg.norm(place - other) >= _TURNS_APART for other in seen):
             kept.append(wire.path)
             seen.append(place)
