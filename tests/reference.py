@@ -40,6 +40,12 @@ def dipole_potential(points, positions, moments):
     return (np.cross(moments[None], offset) / distance**3).sum(axis=1)
 
 
+def element_potential(points, positions, currents):
+    """Return the sum of J / |x - x_s|, shape (n_points, n_sets, 3)."""
+    distance = np.linalg.norm(points[:, None] - positions, axis=2)
+    return np.einsum("ps,sfd->pfd", 1.0 / distance, currents)
+
+
 def solid_angle(corners, point):
     """Return the signed solid angle of one triangle: the spherical excess (Girard) of its image on a unit sphere."""
     a, b, c = (corner / np.linalg.norm(corner) for corner in corners - point)
@@ -58,6 +64,48 @@ def triangle_field(corners, point, count=60):
     offset = point - barycentric @ corners
     area = 0.5 * np.linalg.norm(np.cross(corners[1] - corners[0], corners[2] - corners[0]))
     return area * (weights / np.linalg.norm(offset, axis=1) ** 3) @ offset
+
+
+def triangle_potential(corners, point):
+    """Return Int dS(y) / |x - y| over one triangle by adaptive quadrature of the inner integral's closed form.
+
+    The triangle is covered by lines from its first corner's edge; nothing in it is shared with Wilton's formula but the
+    integral of 1 / R along a line.
+    """
+    from scipy.integrate import quad
+
+    a, b, c = corners
+    area = 0.5 * np.linalg.norm(np.cross(b - a, c - a))
+    base = np.linalg.norm(b - a)
+
+    def line(t):
+        start, end = a + t * (c - a), b + t * (c - b)
+        along = (end - start) / np.linalg.norm(end - start)
+        u, v = (start - point) @ along, (end - point) @ along
+        rho = np.linalg.norm(start - point - u * along)
+        return math.asinh(v / rho) - math.asinh(u / rho)
+
+    # Lines parallel to the first edge, 2 area / base (1 - t) apart; the last one is a point.
+    value, _ = quad(line, 0.0, 1.0 - 1e-14, epsabs=0.0, epsrel=1e-12, limit=200)
+    return 2.0 * area / base * value
+
+
+def panel_potentials(corners, points):
+    """Return the potential (times 4 pi) of each triangle at each point, shape (n_points, n_triangles).
+
+    By Gauss points, the more the nearer; points must be off the triangles by a tenth of their size.
+    """
+    _, areas, centroids, radii = geometry(corners)
+    out = np.empty((len(points), len(corners)))
+    for row, point in zip(out, points, strict=True):
+        gap = np.linalg.norm(centroids - point, axis=1) / radii
+        count = np.where(gap < 2.0, 60, np.where(gap < 5.0, 16, 6))
+        for n in np.unique(count):
+            barycentric, weights = triangle_rule(n)
+            chosen = count == n
+            nodes = np.einsum("qv,nvd->nqd", barycentric, corners[chosen])
+            row[chosen] = areas[chosen] * ((1.0 / np.linalg.norm(nodes - point, axis=2)) @ weights)
+    return out
 
 
 def panel_fields(corners, points):
@@ -209,6 +257,15 @@ def local_field(points, cell, local, centres, half_sizes, degree):
         gradient = regular_gradient((point - centres[c])[None] / half_sizes[c], degree)[0]
         out[:, i] = -local[c][:, : len(gradient)] @ gradient / (4.0 * math.pi * half_sizes[c])
     return out
+
+
+def local_potential(points, cell, local, centres, half_sizes, degree):
+    """Return the potential of each point's local expansion, shape (n_rhs, n_points)."""
+    values = [
+        local[c][:, : (degree + 1) ** 2] @ regular((point - centres[c])[None] / half_sizes[c], degree)[0]
+        for point, c in zip(points, cell, strict=True)
+    ]
+    return np.array(values).T / (4.0 * math.pi)
 
 
 # --------------------------------------------------------------------------------------------------- the octree

@@ -61,3 +61,15 @@ def test_local_field_at_points(rng):
     solid_harmonics.local_field_at_points(out, points, cell, local, centres, half_sizes, degree, normalisation(degree))
     expected = reference.local_field(points, cell, local[:, :, :25], centres, half_sizes, degree)
     np.testing.assert_allclose(out, before + expected, atol=SINGLE * scaled(expected))
+
+
+def test_local_potential_at_points(rng):
+    degree = 4
+    local = rng.normal(size=(3, 2, padded_width(degree))).astype(np.float32)
+    points, cell = rng.normal(size=(5, 3)), np.array([0, 2, 2, 1, 0], dtype=np.int32)
+    cells = 0.3 * rng.normal(size=(3, 3)), np.array([1.0, 2.0, 1.5])
+    before = rng.normal(size=(2, 5))
+    out = before.copy()
+    solid_harmonics.local_potential_at_points(out, points, cell, local, *cells, degree, normalisation(degree))
+    expected = reference.local_potential(points, cell, local, *cells, degree)
+    np.testing.assert_allclose(out, before + expected, rtol=0, atol=1e-11 * scaled(expected))

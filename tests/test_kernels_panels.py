@@ -103,3 +103,48 @@ def test_add_current_elements(rng):
     offset /= np.linalg.norm(offset, axis=2)[:, :, None] ** 3
     expected = before + np.cross(currents[None], offset[:, :, None]).sum(axis=1)
     np.testing.assert_allclose(out, expected, rtol=1e-12)
+
+
+def test_triangle_potential_is_the_integral(rng):
+    """Near, far, beside and almost on the triangle."""
+    corners = random_triangles(rng, 6)
+    normals, _, centroids, radii = reference.geometry(corners)
+    for t in range(6):
+        direction = rng.normal(size=3)
+        for distance in (1e-3, 0.3, 1.2, 5.0, 20.0):
+            point = centroids[t] + distance * radii[t] * direction / np.linalg.norm(direction)
+            expected = reference.triangle_potential(corners[t], point)
+            value = panels.triangle_potential(corners, normals, t, *point)
+            # The logarithms cancel by a factor of distance / size and are all the more rounded.
+            assert value == pytest.approx(expected, rel=1e-11 * max(1.0, distance**2))
+
+
+def test_triangle_potential_on_the_triangle_is_continuous_and_finite():
+    """At the right angle between legs a it is sqrt(2) a asinh(1); on edges and corners no worse than beside."""
+    corners = np.array([[[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]])
+    normals = np.array([[0.0, 0.0, 1.0]])
+    # In polar coordinates the potential at a corner is the integral of the distance to the opposite edge.
+    assert panels.triangle_potential(corners, normals, 0, 0.0, 0.0, 0.0) == pytest.approx(
+        2.0 * math.sqrt(2.0) * math.asinh(1.0), rel=1e-14
+    )
+    for x, y in [(0.5, 0.6), (1.0, 0.0), (1.0, 1.0), (2.0, 0.0), (3.0, 0.0), (-1.0, 2.0)]:
+        on = panels.triangle_potential(corners, normals, 0, x, y, 0.0)
+        for z in (-1e-9, 1e-9):
+            assert panels.triangle_potential(corners, normals, 0, x, y, z) == pytest.approx(on, rel=1e-7)
+
+
+def test_triangle_potential_and_field_are_one(rng):
+    """The field is minus the gradient of the potential."""
+    corners = random_triangles(rng, 4)
+    normals = reference.geometry(corners)[0]
+    step = 1e-4
+    for t in range(4):
+        point = rng.uniform(-3.0, 3.0, 3)
+        gradient = [
+            panels.triangle_potential(corners, normals, t, *(point + step * axis))
+            - panels.triangle_potential(corners, normals, t, *(point - step * axis))
+            for axis in np.eye(3)
+        ]
+        field = np.array(panels.triangle_field(corners, normals, t, *point))
+        # Central differences: step^2 over the squared distance, and rounding over the step.
+        np.testing.assert_allclose(field, -np.array(gradient) / (2.0 * step), rtol=0, atol=1e-6 * scaled(field))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from meshes import Surface
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
 
 LEAF_SIZE = 128
 """Triangles a leaf may hold. Larger leaves move work from translations to the stored near part, which costs memory and
@@ -55,6 +58,14 @@ def _physical_memory() -> float:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
         return float("inf")
+
+
+class _At(NamedTuple):
+    """What the kernels of field and potential take, after `out`, for points in the order of their octree."""
+
+    order: I64
+    local: tuple[F64, I32, F32, F64, F64, int, F64]
+    near: tuple[F64, I64, I32, I32, I32, I32, I32, I32, F64, F64, F64, F64, F64, F64, F64, F64]
 
 
 class ChargeLayer:
@@ -286,9 +297,7 @@ class ChargeLayer:
         for cells in reversed(tree.generations):
             parents = cells[tree.children[cells] > 0]
             if len(parents):
-                translations.children_to_parents(
-                    out, parents, tree.child, tree.children, tree.octant, self._up
-                )
+                translations.children_to_parents(out, parents, tree.child, tree.children, tree.octant, self._up)
         return out
 
     def _local(self, target: Octree, far: FarPairs, multipoles: F32) -> F32:
@@ -324,40 +333,73 @@ class ChargeLayer:
         """
         if not len(points):
             return np.zeros((0, 3, charge.shape[1]))
+        at = self._at_points(points, charge)
+        part = np.zeros((charge.shape[1], len(points), 3))
+        solid_harmonics.local_field_at_points(part, *at.local)
+        panels.near_field_at_points(part, *at.near)
+        out = np.empty((len(points), 3, charge.shape[1]))
+        out[at.order] = part.transpose(1, 2, 0)
+        return out
+
+    def potential(self, points: F64, charge: F64) -> F64:
+        """Return the layer's potential sum_t q_t Int_t dS / (4 pi |x - y|) at any points, in closed form near by.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n_points, 3)
+            Points (mm). It is continuous everywhere, on a surface too.
+        charge : ndarray, shape (n_triangles, n_rhs)
+            Charge densities (V/m).
+
+        Returns
+        -------
+        ndarray, shape (n_points, n_rhs)
+            Lengths in mm: mV for densities in V/m.
+        """
+        if not len(points):
+            return np.zeros((0, charge.shape[1]))
+        at = self._at_points(points, charge)
+        part = np.zeros((charge.shape[1], len(points)))
+        solid_harmonics.local_potential_at_points(part, *at.local)
+        panels.near_potential_at_points(part, *at.near)
+        out = np.empty((len(points), charge.shape[1]))
+        out[at.order] = part.T
+        return out
+
+    def _at_points(self, points: F64, charge: F64) -> _At:
+        """Sort points into an octree of their own, and pass the charges' expansions down to its leaves."""
         target = Octree.build(points, self.lattice, _POINTS)
         far, pairs = pair_up(target, self.tree, self.degree)
         q = np.ascontiguousarray(charge[self.tree.order].T)
         sorted_points = np.ascontiguousarray(points[target.order])
-        part = np.zeros((len(q), len(points), 3))
-        solid_harmonics.local_field_at_points(
-            part,
-            sorted_points,
-            target.leaf_of_point,
-            self._local(target, far, self._multipoles(self._charge_rows, q.astype(np.float32), self._width)),
-            target.centres,
-            target.half_sizes,
-            self.degree,
-            self._norm,
+        local = self._local(target, far, self._multipoles(self._charge_rows, q.astype(np.float32), self._width))
+        return _At(
+            order=target.order,
+            local=(
+                sorted_points,
+                target.leaf_of_point,
+                local,
+                target.centres,
+                target.half_sizes,
+                self.degree,
+                self._norm,
+            ),
+            near=(
+                sorted_points,
+                pairs.first_by_target,
+                pairs.sources,
+                target.leaves,
+                target.start,
+                target.end,
+                self.tree.start,
+                self.tree.end,
+                self._corners,
+                self._normals,
+                self._centroids,
+                self._areas,
+                self._radii,
+                quadrature.THREE_POINTS,
+                quadrature.THREE_WEIGHTS,
+                q,
+            ),
         )
-        panels.near_field_at_points(
-            part,
-            sorted_points,
-            pairs.first_by_target,
-            pairs.sources,
-            target.leaves,
-            target.start,
-            target.end,
-            self.tree.start,
-            self.tree.end,
-            self._corners,
-            self._normals,
-            self._centroids,
-            self._areas,
-            self._radii,
-            quadrature.THREE_POINTS,
-            quadrature.THREE_WEIGHTS,
-            q,
-        )
-        out = np.empty((len(points), 3, len(q)))
-        out[target.order] = part.transpose(1, 2, 0)
-        return out

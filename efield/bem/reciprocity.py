@@ -7,7 +7,11 @@ functional of the primary field alone, :math:`L = \sum_s J_s \cdot E_p(x_s)`, wi
 p and, along the normals, on the triangles. For a coil of magnetic dipoles m at x,
 
 .. math:: L = -\frac{dI}{dt} \sum m \cdot H(x), \qquad
-   H(x) = \frac{\mu_0}{4\pi} \sum_s \frac{J_s \times (x - x_s)}{|x - x_s|^3}.
+   H(x) = \frac{\mu_0}{4\pi} \sum_s \frac{J_s \times (x - x_s)}{|x - x_s|^3},
+
+and for one of current elements v at x, with the vector potential F of H,
+
+.. math:: L = -\frac{dI}{dt} \sum v \cdot F(x), \qquad F(x) = \frac{\mu_0}{4\pi} \sum_s \frac{J_s}{|x - x_s|}.
 
 See L. Heller and D. B. van Hulsteyn, Biophys. J. 63:129-138 (1992); L. J. Gomez, M. Dannhauer and A. V. Peterchev,
 NeuroImage 228:117696 (2021).
@@ -23,8 +27,9 @@ from numpy.typing import NDArray
 from coils import Coil
 from efield.bem.krylov import KrylovResult
 from efield.bem.solver import BemSolver
+from efield.kernels.elements import add_element_potential
 from efield.kernels.functionals import add_current_elements, mean_field_of_triangles
-from efield.primary import potential_factor
+from efield.primary import element_factor, potential_factor
 from meshes import Pose
 
 F64 = NDArray[np.float64]
@@ -103,8 +108,48 @@ class ReciprocalField:
         add_current_elements(out, np.ascontiguousarray(points), self._points, self._currents)
         return out * potential_factor()
 
+    def potential_at(self, points: F64) -> F64:
+        """Return the vector potential F of H at points outside the head.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n, 3)
+            Points (mm).
+
+        Returns
+        -------
+        ndarray, shape (n, n_functionals, 3)
+            Such that a current element v (mm) contributes -dI/dt v . F to the functional, in V/m.
+        """
+        n, count, _ = self._density.shape
+        out = self._layer.potential(points, self._density.reshape(n, 3 * count)).reshape(len(points), count, 3)
+        out *= 4.0 * np.pi
+        add_element_potential(out, np.ascontiguousarray(points), self._points, self._currents)
+        return out * element_factor()
+
     def functional(self, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:
-        """Return the functionals for one pose without any table (V/m), shape (n_functionals,)."""
-        moments = pose.apply_vectors(coil.moments)
-        total: F64 = -didt * np.einsum("sd,sfd->f", moments, self.at(pose.apply(coil.positions)))
+        """Return the functionals for one pose without any table (V/m), shape (n_functionals,).
+
+        Raises
+        ------
+        ValueError
+            If the coil has a grid, whose sources are not known.
+        """
+        check_sources(coil)
+        total = np.zeros(self._currents.shape[1])
+        if coil.n_dipoles:
+            moments = pose.apply_vectors(coil.moments)
+            total -= didt * np.einsum("sd,sfd->f", moments, self.at(pose.apply(coil.positions)))
+        if coil.segments is not None:
+            vectors = pose.apply_vectors(coil.segments.vectors)
+            total -= didt * np.einsum("sd,sfd->f", vectors, self.potential_at(pose.apply(coil.segments.points)))
         return total
+
+
+def check_sources(coil: Coil) -> None:
+    """Raise ValueError if a coil's field is not that of dipoles and current elements alone."""
+    if coil.grid is not None:
+        raise ValueError(
+            f"coil must be made of dipoles or current elements, for reciprocity; got {coil.name} with a grid, whose "
+            "sources are not known. Use coils.reduce_dipoles(coil, max_error=...)."
+        )

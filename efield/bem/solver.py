@@ -278,14 +278,18 @@ class BemSolver:
 
 
 def check_outside(head: HeadModel, coil: Coil, pose: Pose) -> None:
-    """Raise ValueError if a dipole or a corner of the casing lies inside the scalp."""
+    """Raise ValueError if a source or a corner of the casing, or else the coil's origin, lies inside the scalp."""
     if not isinstance(coil, Coil):
         raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}.")
     if not isinstance(pose, Pose):
         raise TypeError(f"pose must be a meshes.Pose; got {type(pose).__name__}.")
-    bodies = [("dipoles", coil.positions)]
+    bodies = [("dipoles", coil.positions)] if coil.n_dipoles else []
+    if coil.segments is not None:
+        bodies.append(("current elements", coil.segments.points))
     if coil.casing is not None:
         bodies.append(("casing corners", coil.casing.vertices))
+    if not bodies:  # a grid tells nothing of where the windings are
+        bodies.append(("origins", np.zeros((1, 3))))
     for what, local in bodies:
         points = pose.apply(local)
         inside = winding_numbers(points, head.scalp) > 0.5

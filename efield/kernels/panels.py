@@ -6,8 +6,11 @@ Solid angle: A. van Oosterom and J. Strackee, IEEE Trans. Biomed. Eng. 30:125-12
 D. R. Wilton et al., IEEE Trans. Antennas Propag. 32:276-281 (1984); with corner vectors seen from the point,
 
 .. math:: \int \frac{x - y}{|x - y|^3}\,dS(y) = -\Omega\, n + \sum_e m_e \ln\frac{R_a + R_b + L}{R_a + R_b - L},
+   \qquad
+   \int \frac{dS(y)}{|x - y|} = -h\,\Omega + \sum_e d_e \ln\frac{R_a + R_b + L}{R_a + R_b - L},
 
-where n is the triangle's normal and m_e the normal of edge e in the triangle's plane, pointing out of it.
+where n is the triangle's normal, m_e the normal of edge e in the triangle's plane, pointing out of it, h = n . (y - x)
+and d_e = m_e . (y - x) for y on the triangle and on the edge.
 """
 
 from __future__ import annotations
@@ -76,12 +79,8 @@ def triangle_field(corners: F64, normals: F64, t: int, x: float, y: float, z: fl
         ey = corners[t, f, 1] - corners[t, e, 1]
         ez = corners[t, f, 2] - corners[t, e, 2]
         length = math.sqrt(ex * ex + ey * ey + ez * ez)
-        ra = math.sqrt(
-            (corners[t, e, 0] - x) ** 2 + (corners[t, e, 1] - y) ** 2 + (corners[t, e, 2] - z) ** 2
-        )
-        rb = math.sqrt(
-            (corners[t, f, 0] - x) ** 2 + (corners[t, f, 1] - y) ** 2 + (corners[t, f, 2] - z) ** 2
-        )
+        ra = math.sqrt((corners[t, e, 0] - x) ** 2 + (corners[t, e, 1] - y) ** 2 + (corners[t, e, 2] - z) ** 2)
+        rb = math.sqrt((corners[t, f, 0] - x) ** 2 + (corners[t, f, 1] - y) ** 2 + (corners[t, f, 2] - z) ** 2)
         below = max(ra + rb - length, 1e-12 * length)
         scale = math.log((ra + rb + length) / below) / length
         # The edge runs counter-clockwise, so e x n points out of the triangle.
@@ -89,6 +88,33 @@ def triangle_field(corners: F64, normals: F64, t: int, x: float, y: float, z: fl
         fy += scale * (ez * nx - ex * nz)
         fz += scale * (ex * ny - ey * nx)
     return fx, fy, fz
+
+
+@inline
+def triangle_potential(corners: F64, normals: F64, t: int, x: float, y: float, z: float) -> float:
+    """Return the potential (times 4 pi, mm) at a point of triangle t with unit charge density; finite everywhere."""
+    nx = normals[t, 0]
+    ny = normals[t, 1]
+    nz = normals[t, 2]
+    height = nx * (corners[t, 0, 0] - x) + ny * (corners[t, 0, 1] - y) + nz * (corners[t, 0, 2] - z)
+    total: float = -height * solid_angle(corners, t, x, y, z)
+    for e in range(3):
+        f = (e + 1) % 3
+        ex = corners[t, f, 0] - corners[t, e, 0]
+        ey = corners[t, f, 1] - corners[t, e, 1]
+        ez = corners[t, f, 2] - corners[t, e, 2]
+        ax = corners[t, e, 0] - x
+        ay = corners[t, e, 1] - y
+        az = corners[t, e, 2] - z
+        length = math.sqrt(ex * ex + ey * ey + ez * ez)
+        ra = math.sqrt(ax * ax + ay * ay + az * az)
+        rb = math.sqrt((corners[t, f, 0] - x) ** 2 + (corners[t, f, 1] - y) ** 2 + (corners[t, f, 2] - z) ** 2)
+        # On the edge itself its distance, zero, multiplies the logarithm; the bound keeps that finite.
+        below = max(ra + rb - length, 1e-12 * length)
+        across = ax * (ey * nz - ez * ny) + ay * (ez * nx - ex * nz) + az * (ex * ny - ey * nx)
+        total += across * math.log((ra + rb + length) / below) / length
+    return total
+
 
 @inline
 def distance_to_triangle(corners: F64, t: int, x: float, y: float, z: float) -> float:
@@ -218,3 +244,65 @@ def near_field_at_points(
                         out[r, i, 0] += charge * fx
                         out[r, i, 1] += charge * fy
                         out[r, i, 2] += charge * fz
+
+
+@kernel
+def near_potential_at_points(
+    out: F64,
+    points: F64,
+    first: I64,
+    sources: I32,
+    leaves: I32,
+    point_start: I32,
+    point_end: I32,
+    start: I32,
+    end: I32,
+    corners: F64,
+    normals: F64,
+    centroids: F64,
+    areas: F64,
+    radii: F64,
+    few: F64,
+    few_w: F64,
+    q: F64,
+) -> None:
+    """Add the potential at points of the triangles in adjacent leaves; arguments as in `near_field_at_points`.
+
+    Parameters
+    ----------
+    out : ndarray, shape (n_rhs, n_points)
+        Added to.
+    points, first, sources, leaves, point_start, point_end, start, end : ndarray
+        Points, pairs of leaves and both trees.
+    corners, normals, centroids, areas, radii, few, few_w, q : ndarray
+        Triangles in tree order, quadrature and charge densities.
+    """
+    quarter = 1.0 / (4.0 * math.pi)
+    for number in prange(leaves.shape[0]):
+        leaf = leaves[number]
+        for i in range(point_start[leaf], point_end[leaf]):
+            x = points[i, 0]
+            y = points[i, 1]
+            z = points[i, 2]
+            for at in range(first[number], first[number + 1]):
+                s = sources[at]
+                for j in range(start[s], end[s]):
+                    dx = x - centroids[j, 0]
+                    dy = y - centroids[j, 1]
+                    dz = z - centroids[j, 2]
+                    far = 5.0 * radii[j]
+                    if dx * dx + dy * dy + dz * dz < far * far:
+                        value = triangle_potential(corners, normals, j, x, y, z)
+                    else:
+                        value = 0.0
+                        for k in range(few_w.shape[0]):
+                            ux = x
+                            uy = y
+                            uz = z
+                            for v in range(3):
+                                ux -= few[k, v] * corners[j, v, 0]
+                                uy -= few[k, v] * corners[j, v, 1]
+                                uz -= few[k, v] * corners[j, v, 2]
+                            value += few_w[k] * areas[j] / math.sqrt(ux * ux + uy * uy + uz * uz)
+                    for r in range(q.shape[0]):
+                        out[r, i] += quarter * q[r, j] * value

@@ -75,9 +75,7 @@ def add_value_row(weight: float, p: int, re: F64, im: F64, norm: F64, row: F64) 
 
 
 @inline
-def add_gradient_row(
-    dx: float, dy: float, dz: float, p: int, re: F64, im: F64, norm: F64, row: F64
-) -> None:
+def add_gradient_row(dx: float, dy: float, dz: float, p: int, re: F64, im: F64, norm: F64, row: F64) -> None:
     """Add (d . grad) R_k to `row`, by the derivatives of the unnormalised harmonics."""
     for n in range(1, p + 1):
         base = n * n + n
@@ -225,3 +223,47 @@ def local_field_at_points(
                 for k in range(width):
                     total += row[k] * local[c, r, k]
                 out[r, i, axis] += total
+
+
+@kernel
+def local_potential_at_points(
+    out: F64,
+    points: F64,
+    cell: I32,
+    local: F32,
+    centres: F64,
+    half_sizes: F64,
+    p: int,
+    norm: F64,
+) -> None:
+    """Add the potential sum_k L_k R_k / (4 pi) of each point's local expansion.
+
+    Parameters
+    ----------
+    out : ndarray, shape (n_rhs, n_points)
+        Potential, added to.
+    points, cell, local, centres, half_sizes, p, norm
+        As in `local_field_at_points`.
+    """
+    terms = (p + 1) * (p + 2) // 2
+    width = (p + 1) * (p + 1)
+    for i in prange(points.shape[0]):
+        re = np.empty(terms)
+        im = np.empty(terms)
+        row = np.zeros(width)
+        c = cell[i]
+        inverse = 1.0 / half_sizes[c]
+        fill_regular(
+            (points[i, 0] - centres[c, 0]) * inverse,
+            (points[i, 1] - centres[c, 1]) * inverse,
+            (points[i, 2] - centres[c, 2]) * inverse,
+            p,
+            re,
+            im,
+        )
+        add_value_row(1.0 / (4.0 * np.pi), p, re, im, norm, row)
+        for r in range(local.shape[1]):
+            total = 0.0
+            for k in range(width):
+                total += row[k] * local[c, r, k]
+            out[r, i] += total

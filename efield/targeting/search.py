@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from coils import Coil
 from efield.bem import BemSolver
-from efield.bem.reciprocity import ReciprocalField
+from efield.bem.reciprocity import ReciprocalField, check_sources
 from efield.kernels.placement import functional_of_poses
 from efield.targeting.patch import Patch
 from efield.targeting.placements import Placement, Placements
@@ -67,7 +67,8 @@ def optimize(
     solver : BemSolver
         The head.
     coil : Coil
-        The coil.
+        The coil, of dipoles or current elements. Every pose costs a look-up for each of them: reduce a coil of more
+        than some 2000 first, with ``coils.reduce_dipoles``.
     target : Target
         The target. Without a direction, the magnitude of the mean field over its patch is maximised; of the two
         placements half a turn apart that then serve equally well, the one whose induced current flows into the
@@ -90,7 +91,7 @@ def optimize(
     Raises
     ------
     ValueError
-        If an argument is out of range or the target lies outside the head.
+        If an argument is out of range, the target lies outside the head, or the coil has a grid.
     TypeError
         If `solver`, `coil` or `target` is something else.
     RuntimeError
@@ -98,6 +99,7 @@ def optimize(
     """
     _check_types(solver, coil, target)
     check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
+    check_sources(coil)
     report = progress if progress is not None else _silent
     patch = target.on(solver.head)
     directions = np.eye(3) if target.direction is None else target.direction[None]
@@ -111,10 +113,10 @@ def optimize(
     )
     space = Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
     report("table", 0, 1)
-    table = _Table.build(reciprocal, space, coil)
+    tables = _Tables.build(reciprocal, space, coil)
     report("table", 1, 1)
-    values = _try_all(space, coil, table, report)
-    best = _refine(space, coil, table, patch, values, report)
+    values = _try_all(space, tables, report)
+    best = _refine(space, tables, patch, values, report)
     pose = space.pose(best)
     field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
     vector = patch.mean(field.at(patch.points))
@@ -126,7 +128,7 @@ def optimize(
         patch=patch,
         field=field,
         vector_at_target=vector,
-        reciprocal_vector=-1e6 * directions.T @ table.functionals(coil, *space.frame(best))[0],
+        reciprocal_vector=-1e6 * directions.T @ tables.functionals(*space.frame(best))[0],
         scalp_position=scalp_point(solver.head, pose.origin)[0],
         distance=distance,
         table=space.summary(values),
@@ -134,7 +136,7 @@ def optimize(
     if best_result.search_error > _SUSPECT:
         warnings.warn(
             f"The search's field at the target must agree with the direct solution to {_SUSPECT:.0%}; got "
-            f"{best_result.search_error:.1%}. Another pose may be better: the coil's dipoles come too near the scalp "
+            f"{best_result.search_error:.1%}. Another pose may be better: the coil's sources come too near the scalp "
             "for the tabulated field (raise distance), or the field there nearly vanishes.",
             stacklevel=2,
         )
@@ -184,46 +186,73 @@ def _score(functionals: F64) -> F64:
 
 
 class _Table:
-    """The reciprocal field at the nodes of a regular grid around all placements."""
+    """A reciprocal field at the nodes of a regular grid around all placements, and the sources that it acts on."""
 
-    def __init__(self, values: F32, corner: F64, node: float) -> None:
+    def __init__(self, values: F32, corner: F64, node: float, positions: F64, vectors: F64) -> None:
         self._values = values
         self._corner = corner
         self._node = node
+        self._positions = positions
+        self._vectors = vectors
 
     @classmethod
-    def build(cls, reciprocal: ReciprocalField, space: Placements, coil: Coil) -> _Table:
-        """Tabulate H where dipoles can come to lie."""
+    def build(cls, evaluate: Callable[[F64], F64], space: Placements, positions: F64, vectors: F64) -> _Table:
+        """Tabulate H or its vector potential where the sources, dipoles or current elements, can come to lie."""
         # The stencil reaches two nodes towards the scalp, where the field jumps: keep it outside.
-        node = float(np.clip(0.45 * (space.distance - coil.positions[:, 2].max()), 1.0, _NODE))
+        node = float(np.clip(0.45 * (space.distance - positions[:, 2].max()), 1.0, _NODE))
         # Between the positions tried, and where the casing's clearance jumps.
         spare = 2 + int(np.ceil(space.spacing / node))
-        reach = np.linalg.norm(coil.positions, axis=1).max() + (5.0 + spare) * node
+        reach = np.linalg.norm(positions, axis=1).max() + (5.0 + spare) * node
         all_rotations, all_origins = space.cover()
         corner = all_origins.min(axis=0) - reach
         shape = np.ceil((all_origins.max(axis=0) + reach - corner) / node).astype(np.int64)
         used = np.zeros(shape, dtype=bool)
         for first in range(0, len(all_origins), _CHUNK):
             rows = slice(first, first + _CHUNK)
-            points = all_origins[rows, None] + np.einsum("pij,sj->psi", all_rotations[rows], coil.positions)
+            points = all_origins[rows, None] + np.einsum("pij,sj->psi", all_rotations[rows], positions)
             cell = ((points.reshape(-1, 3) - corner) / node).astype(np.int64)
             used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
         used = _grown(used, spare)
         nodes = np.argwhere(used)
-        field = reciprocal.at(np.ascontiguousarray(corner + node * nodes))
+        field = evaluate(np.ascontiguousarray(corner + node * nodes))
         values = np.full((*shape, *field.shape[1:]), np.nan, dtype=np.float32)
         values[used] = field
         logger.debug("reciprocal field tabulated at %d nodes of %s", len(nodes), shape)
-        return cls(values, corner, node)
+        return cls(values, corner, node, positions, vectors)
 
-    def functionals(self, coil: Coil, rotations: F64, origins: F64) -> F64:
-        """Return sum m . H for poses, shape (n_poses, n_functionals)."""
+    def functionals(self, rotations: F64, origins: F64) -> F64:
+        """Return sum m . H or sum v . F for poses, shape (n_poses, n_functionals)."""
         out = np.empty((len(rotations), self._values.shape[3]))
         grid = (self._values, self._corner, self._node)
-        functional_of_poses(out, rotations, origins, coil.positions, coil.moments, *grid)
+        functional_of_poses(out, rotations, origins, self._positions, self._vectors, *grid)
         if np.isnan(out).any():
             raise RuntimeError("The table of the reciprocal field must cover every placement; got one outside it.")
         return out
+
+
+class _Tables:
+    """One table for a coil's dipoles, one for its current elements."""
+
+    def __init__(self, parts: list[_Table]) -> None:
+        self._parts = parts
+
+    @classmethod
+    def build(cls, reciprocal: ReciprocalField, space: Placements, coil: Coil) -> _Tables:
+        """Tabulate H for dipoles and F for current elements, as far as the coil has them."""
+        parts = []
+        if coil.n_dipoles:
+            parts.append(_Table.build(reciprocal.at, space, coil.positions, coil.moments))
+        if coil.segments is not None:
+            evaluate = reciprocal.potential_at
+            parts.append(_Table.build(evaluate, space, coil.segments.points, coil.segments.vectors))
+        return cls(parts)
+
+    def functionals(self, rotations: F64, origins: F64) -> F64:
+        """Return the functionals of poses over -dI/dt, shape (n_poses, n_functionals)."""
+        total = self._parts[0].functionals(rotations, origins)
+        for part in self._parts[1:]:
+            total += part.functionals(rotations, origins)
+        return total
 
 
 def _grown(used: NDArray[np.bool_], spare: int) -> NDArray[np.bool_]:
@@ -236,35 +265,35 @@ def _grown(used: NDArray[np.bool_], spare: int) -> NDArray[np.bool_]:
     return used
 
 
-def _try_all(space: Placements, coil: Coil, table: _Table, report: Progress) -> F64:
+def _try_all(space: Placements, tables: _Tables, report: Progress) -> F64:
     """Return the score of every position and angle, shape (n_positions, n_angles)."""
     values = np.empty(len(space.origins))
     for first in range(0, len(values), _CHUNK):
         rows = slice(first, first + _CHUNK)
-        values[rows] = _score(table.functionals(coil, space.rotations[rows], space.origins[rows]))
+        values[rows] = _score(tables.functionals(space.rotations[rows], space.origins[rows]))
         report("search", min(rows.stop, len(values)), len(values))
     return values.reshape(len(space.contacts), len(space.angles))
 
 
-def _refine(space: Placements, coil: Coil, table: _Table, patch: Patch, values: F64, report: Progress) -> Placement:
+def _refine(space: Placements, tables: _Tables, patch: Patch, values: F64, report: Progress) -> Placement:
     """Return the best placement, refined continuously from the best three starting points that are apart."""
     starts = _starts(space, values)
     found = []
     for number, start in enumerate(starts):
-        found.append(_climb(space, coil, table, start, step=1.0, end=0.3))
+        found.append(_climb(space, tables, start, step=1.0, end=0.3))
         report("refine", number + 1, len(starts) + 1)
     # The optimum is flat: the last tenths of a millimetre are for reproducible poses, and for the best one alone.
-    best, score = _climb(space, coil, table, max(found, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
+    best, score = _climb(space, tables, max(found, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
     report("refine", len(starts) + 1, len(starts) + 1)
     if not score > 0.0:
         raise ValueError(
             f"direction must be reachable by some placement; got at best {score:.3g} V/m at 1 A/us along it. Reverse "
             "the direction, or widen the search radius."
         )
-    functionals = table.functionals(coil, *space.frame(best))[0]
+    functionals = tables.functionals(*space.frame(best))[0]
     if len(functionals) == 3 and patch.normal is not None and -(functionals @ patch.normal) > 0.0:
         half_turn = Placement(best.u, best.v, best.angle + np.pi)
-        turned, other = _climb(space, coil, table, half_turn, step=1.0, end=0.05)
+        turned, other = _climb(space, tables, half_turn, step=1.0, end=0.05)
         if other >= _NEARLY * score:
             return turned
     return best
@@ -283,9 +312,7 @@ def _starts(space: Placements, values: F64) -> list[Placement]:
     return starts
 
 
-def _climb(
-    space: Placements, coil: Coil, table: _Table, start: Placement, *, step: float, end: float
-) -> tuple[Placement, float]:
+def _climb(space: Placements, tables: _Tables, start: Placement, *, step: float, end: float) -> tuple[Placement, float]:
     """Climb by steps of `step` to `end` mm and five times as many degrees; the radius is a hard limit."""
     scale = step * np.array([1.0, 1.0, np.radians(5.0)])
     first = np.array([start.u, start.v, start.angle])
@@ -294,7 +321,7 @@ def _climb(
         u, v, angle = first + scale * move
         if np.hypot(u, v) > space.radius:
             return float("inf")
-        return -float(_score(table.functionals(coil, *space.frame(Placement(u, v, angle))))[0])
+        return -float(_score(tables.functionals(*space.frame(Placement(u, v, angle))))[0])
 
     from scipy.optimize import minimize  # here, so that importing the package loads no SciPy
 
