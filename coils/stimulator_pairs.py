@@ -8,7 +8,7 @@ from coils.discharge import Discharge
 from coils.stimulators import Stimulator
 from coils.waveforms import Waveform
 
-__all__ = ["list_stimulator_coils", "stimulator_for"]
+__all__ = ["discharge_for", "list_stimulator_coils", "stimulator_for"]
 
 _SOURCE = "Drakaki et al., Brain Stimul 2022;15:697-706, model files in SimNIBS"
 
@@ -102,12 +102,7 @@ def stimulator_for(coil: str) -> Stimulator:
     >>> magpro.label, magpro.max_didt / 1e6, magpro.waveforms[0].name
     ('MagVenture MagPro X100 with MC-B70', 155.33, 'biphasic 303 us')
     """
-    pair = _PAIRS.get(_OTHER_NAMES.get(coil, coil))
-    if pair is None:
-        raise ValueError(
-            f"coil must be one of {', '.join(list_stimulator_coils())}; got {coil!r}. "
-            "For another pair build a coils.Stimulator with its own max_didt."
-        )
+    pair = _find(coil)
     return Stimulator(
         name=pair.stimulator,
         brand=pair.brand,
@@ -117,6 +112,51 @@ def stimulator_for(coil: str) -> Stimulator:
         coil=pair.coil,
         source=_SOURCE,
     )
+
+
+def discharge_for(coil: str, *, inductance: float) -> Discharge:
+    """Find the circuit of a measured pair: which capacitor gives its period with the inductance of the coil.
+
+    Parameters
+    ----------
+    coil : str
+        One of `list_stimulator_coils()`.
+    inductance : float
+        Of coil, cable and stimulator (H). With the coil's alone, from `coils.inductance`, the capacitance is too large
+        and voltage and energy too small by the share that cable and stimulator have in the whole.
+
+    Returns
+    -------
+    Discharge
+        Ask it for ``voltage``, ``energy`` and ``peak_current`` at the stimulator's `max_didt`.
+
+    Raises
+    ------
+    ValueError
+        If no pair with this coil or no fit of its pulse is known, or the inductance is not positive.
+
+    Examples
+    --------
+    >>> circuit = discharge_for("magstim-70mm", inductance=16.0e-6)
+    >>> didt = stimulator_for("magstim-70mm").didt(100)
+    >>> round(1e6 * circuit.capacitance, 1), round(circuit.voltage(didt)), round(circuit.energy(didt))  # uF, V, J
+    (187.1, 1836, 315)
+    """
+    pair = _find(coil)
+    if pair.period is None:
+        fitted = ", ".join(name for name in list_stimulator_coils() if _find(name).period is not None)
+        raise ValueError(f"coil must be one whose pulse was fitted, {fitted}; got {coil!r}.")
+    return Discharge.from_period(1e-6 * pair.period, inductance=inductance, decay=1e3 * pair.decay)
+
+
+def _find(coil: str) -> _Pair:
+    pair = _PAIRS.get(_OTHER_NAMES.get(coil, coil))
+    if pair is None:
+        raise ValueError(
+            f"coil must be one of {', '.join(list_stimulator_coils())}; got {coil!r}. "
+            "For another pair build a coils.Stimulator with its own max_didt."
+        )
+    return pair
 
 
 def _waveforms(pair: _Pair) -> tuple[Waveform, ...]:

@@ -20,10 +20,12 @@ __all__ = ["Phase", "Waveform", "rectangular"]
 # A recorded pulse has some thousand samples (SimNIBS' files 5,201); more than this is no pulse but a damaged file.
 MOST_SAMPLES = 1_000_000
 
-# Shares of the greatest sample. The pulse is what lies between the first and the last sample above _QUIET: recordings
-# have a baseline that is not zero (up to 1 % in those of Drakaki et al. 2022), and the current of a monophasic pulse
-# has a tail without end. A swing below _PHASE is noise around a zero crossing and no phase.
+# The pulse is what lies between the first and the last time above this share of the greatest sample: recordings have a
+# baseline that is not zero (up to 1 % in those of Drakaki et al. 2022), and a monophasic pulse has a tail without end.
 _QUIET = 0.02
+
+# A swing that changes the current by less than this share of the greatest such change is noise, ringing of the switch
+# or a spike before the pulse, and no phase.
 _PHASE = 0.05
 
 
@@ -75,7 +77,8 @@ class Waveform:
     -----
     Between the samples everything here is the straight line, before the first and after the last zero.
     E = -dA/dt - grad phi follows dI/dt at each instant, because displacement currents and the skin effect are
-    negligible at some kHz; so one curve stands for both. The arrays are kept as they were given, so that files can be
+    negligible at some kHz; so one curve stands for both. A spike of the switch at the beginning of a recording counts
+    as the first phase's peak: give a `fit` without it. The arrays are kept as they were given, so that files can be
     written back unchanged.
 
     Examples
@@ -207,7 +210,7 @@ class Waveform:
 
     @cached_property
     def phases(self) -> tuple[Phase, ...]:
-        """Phases in the order of time; swings below 5 % of the greatest are left out."""
+        """Phases in the order of time, without swings that change the current by less than 5 % of the greatest one."""
         return tuple(Phase(start, end, peak / self._first_peak) for start, end, peak in _swings(self.time, self._curve))
 
     @property
@@ -273,28 +276,44 @@ def rectangular(width: float) -> Waveform:
 
 def _swings(time: FloatArray, curve: FloatArray) -> list[tuple[float, float, float]]:
     """Find start, end and signed peak of each phase of a curve of straight lines."""
-    greatest = float(np.abs(curve).max())
-    loud = np.flatnonzero(np.abs(curve) > _QUIET * greatest)
-    first, last = int(loud[0]), int(loud[-1])
-    time, curve = time[first : last + 1], curve[first : last + 1]
+    begin, stop = _loud(time, curve)
     sign = np.sign(curve)
     # A sample of exactly zero goes with the one before it.
     sign = sign[np.maximum.accumulate(np.where(sign != 0.0, np.arange(len(sign)), 0))]
     turns = np.flatnonzero(sign[1:] != sign[:-1])
     share = curve[turns] / (curve[turns] - curve[turns + 1])
-    edges = [float(time[0]), *(time[turns] + share * (time[turns + 1] - time[turns])), float(time[-1])]
+    zeros = time[turns] + share * (time[turns + 1] - time[turns])
+    steps = np.concatenate([[0.0], np.cumsum(0.5 * (curve[1:] + curve[:-1]) * np.diff(time))])
+    at_zeros = steps[turns] + 0.5 * curve[turns] * (zeros - time[turns])
+    areas = np.abs(np.diff(np.concatenate([[0.0], at_zeros, steps[-1:]])))
+    edges = np.concatenate([time[:1], zeros, time[-1:]]).tolist()
     swings: list[tuple[float, float, float]] = []
     for run, piece in enumerate(np.split(curve, turns + 1)):
-        peak = float(piece[np.abs(piece).argmax()])
-        if abs(peak) <= _PHASE * greatest:
+        if areas[run] <= _PHASE * areas.max():
             continue
-        start, end = float(edges[run]), float(edges[run + 1])
+        peak = float(piece[np.abs(piece).argmax()])
+        start, end = max(edges[run], begin), min(edges[run + 1], stop)
         if swings and swings[-1][2] * peak > 0.0:
             # Only noise lay between: one phase.
             before = swings.pop()
             start, peak = before[0], max(before[2], peak, key=abs)
         swings.append((start, end, peak))
     return swings
+
+
+def _loud(time: FloatArray, curve: FloatArray) -> tuple[float, float]:
+    """Return when a curve of straight lines first rises above _QUIET and last falls below it."""
+    height = np.abs(curve)
+    limit = _QUIET * height.max()
+    loud = np.flatnonzero(height > limit)
+    ends = []
+    for inner, outer in ((int(loud[0]), int(loud[0]) - 1), (int(loud[-1]), int(loud[-1]) + 1)):
+        if not 0 <= outer < len(time):
+            ends.append(float(time[inner]))
+            continue
+        share = (limit - height[outer]) / (height[inner] - height[outer])
+        ends.append(float(time[outer] + share * (time[inner] - time[outer])))
+    return ends[0], ends[1]
 
 
 def _samples(value: npt.ArrayLike, name: str, length: int | None = None) -> FloatArray:

@@ -187,6 +187,28 @@ def test_fit_is_used_where_there_is_one_and_noise_makes_no_phase() -> None:
     np.testing.assert_array_equal(fitted.at([-1.0, 1.0]), [0.0, 0.0])
 
 
+def test_spike_before_the_pulse_and_ringing_after_it_are_no_phases() -> None:
+    """Both are found in recordings of real stimulators: a spike of 6 % before the pulse, ringing of the open switch."""
+    clean = RAPID.sine()
+    step = clean.time[1]
+    before = -step * np.arange(40, 0, -1)
+    after = clean.time[-1] + step * np.arange(1, 200)
+    ringing = -0.5 * np.exp(-(after - clean.time[-1]) / 3e-6) * np.cos((after - clean.time[-1]) / 2e-6)
+    spike = np.where(np.arange(40) == 20, -0.06, 0.0)
+    signal = np.concatenate([spike, clean.signal, ringing])
+    pulse = Waveform("", time=np.concatenate([before, clean.time, after]), signal=signal)
+    assert [phase.polarity for phase in pulse.phases] == ["rising", "falling", "rising"]
+    np.testing.assert_allclose([p.peak for p in pulse.phases], [p.peak for p in clean.phases], rtol=1e-12)
+
+
+def test_triangle_of_three_samples() -> None:
+    """Rises and falls in straight lines; begins and ends where it goes through 2 % of its height."""
+    pulse = Waveform("", time=np.array([0.0, 1e-4, 2e-4]), signal=np.array([0.0, 7.0, 0.0]))
+    (phase,) = pulse.phases
+    assert (phase.start, phase.end, phase.peak) == (pytest.approx(2e-6), pytest.approx(1.98e-4), 1.0)
+    assert pulse.peak_current(1.0) == pytest.approx(1e-4, rel=1e-15)
+
+
 def test_rectangular_pulse_leaves_its_current() -> None:
     pulse = rectangular(1e-4)
     assert pulse.imbalance == 1.0
