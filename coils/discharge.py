@@ -199,7 +199,7 @@ class Discharge:
         shunt : float, optional
             Resistance in series with the diode across the capacitor (ohm); by default `critical_shunt`.
         samples : int, optional
-            Number of samples, evenly spaced.
+            Number of samples: half of them evenly over the rise, half over the fading, denser at its beginning.
         cut : float, optional
             Where the current fades without end, or nearly, the pulse ends when it is this share of the greatest.
         name : str, optional
@@ -225,7 +225,10 @@ class Discharge:
         cut = arrays.positive(cut, "cut")
         if cut > 0.1:
             raise ValueError(f"cut must be above 0 and at most 0.1; got {cut:g}.")
-        time = np.linspace(0.0, self._monophasic_end(shunt, cut), _enough(samples, 64))
+        half = _enough(samples, 64) // 2
+        rise = np.linspace(0.0, self._turnover, half, endpoint=False)
+        fade = np.linspace(0.0, 1.0, samples - half) ** 2 * (self._monophasic_end(shunt, cut) - self._turnover)
+        time = np.concatenate([rise, self._turnover + fade])
         current, voltage = self.monophasic_state(time, shunt)
         rate = (voltage - self.resistance * current) / self.inductance
         return Waveform(name or f"monophasic {1e6 * time[-1]:.0f} us", time=time, signal=rate)
@@ -264,7 +267,8 @@ class Discharge:
         voltage = self.inductance * swing * (np.cos(w * early) + a / w * np.sin(w * early))
         late = time > self._turnover
         m, q_squared, g = self._fading(shunt)
-        even, odd = _exponential(time[late] - self._turnover, m, q_squared)
+        determinant = (1.0 + self.resistance / shunt) / (self.inductance * self.capacitance)
+        even, odd = _exponential(time[late] - self._turnover, m, q_squared, determinant)
         start = math.exp(-a * self._turnover) * math.sin(w * self._turnover) / w
         current[late] = start * (even + g * odd)
         voltage[late] = -start / self.capacitance * odd
@@ -333,14 +337,15 @@ def pulse_energy(inductance: float, peak_current: float) -> float:
     return 0.5 * arrays.positive(inductance, "inductance") * arrays.non_negative(peak_current, "peak_current") ** 2
 
 
-def _exponential(time: FloatArray, m: float, q_squared: float) -> tuple[FloatArray, FloatArray]:
+def _exponential(time: FloatArray, m: float, q_squared: float, determinant: float) -> tuple[FloatArray, FloatArray]:
     """Return exp(m t) cosh(q t) and exp(m t) sinh(q t) / q for q^2 of either sign, without overflow or cancellation."""
     q = math.sqrt(abs(q_squared))
     if q == 0.0:
         return np.exp(m * time), time * np.exp(m * time)
     if q_squared < 0.0:
         return np.exp(m * time) * np.cos(q * time), np.exp(m * time) * np.sin(q * time) / q
-    slow = np.exp((m + q) * time)
+    # m + q, where for a small shunt the two cancel.
+    slow = np.exp(determinant / (m - q) * time)
     fall = -np.expm1(-2.0 * q * time)
     return slow * (1.0 - 0.5 * fall), slow * fall / (2.0 * q)
 

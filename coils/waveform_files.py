@@ -16,6 +16,8 @@ _FEWEST_SAMPLES = 10
 # A million samples in three columns of 25 characters.
 _MOST_BYTES = 100_000_000
 
+_LONGEST_LINE = 1000
+
 # Pulses of stimulators last from about 10 us to a few ms; a recording outside these bounds (s) has another unit.
 _SHORTEST, _LONGEST = 1e-6, 0.1
 
@@ -74,7 +76,12 @@ def _parse(path: Path) -> tuple[str, list[list[float]]]:
     columns: list[list[float]] = []
     try:
         with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
+            # Line by line with a limit: a file of one endless line would fill the memory many times over.
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+                if len(line) == _LONGEST_LINE:
+                    raise ValueError(
+                        f"{path.name}, line {number}, must be shorter than {_LONGEST_LINE} characters; got more."
+                    )
                 if line.startswith("#"):
                     if not columns and not titles:
                         # Tabs if there are any, so that a name may hold blanks.

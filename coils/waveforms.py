@@ -292,7 +292,9 @@ def _swings(time: FloatArray, curve: FloatArray) -> list[tuple[float, float, flo
         if areas[run] <= _PHASE * areas.max():
             continue
         peak = float(piece[np.abs(piece).argmax()])
-        start, end = max(edges[run], begin), min(edges[run + 1], stop)
+        start, end = edges[run], edges[run + 1]
+        # A long faint phase may lie below _QUIET as a whole: then it counts as a whole.
+        start, end = max(start, begin) if begin < end else start, min(end, stop) if stop > start else end
         if swings and swings[-1][2] * peak > 0.0:
             # Only noise lay between: one phase.
             before = swings.pop()
