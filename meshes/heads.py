@@ -11,11 +11,12 @@ from meshes import arrays
 from meshes.head import HeadModel, Interface
 from meshes.registry import HEADS, HeadFile
 from meshes.surface import Surface
+from meshes.tissues import TISSUES, conductivity_table
 
 __all__ = ["CONDUCTIVITIES", "head_resolutions", "list_heads", "load_head"]
 
-# S/m, isotropic: the values of SimNIBS 4 for skin, bone, CSF, grey and white matter.
-CONDUCTIVITIES = {"scalp": 0.465, "skull": 0.010, "csf": 1.654, "grey": 0.275, "white": 0.126}
+# S/m, isotropic: the tissues of the shipped heads; sources in meshes.tissues.
+CONDUCTIVITIES = {name: TISSUES[name].conductivity for name in ("scalp", "skull", "csf", "grey", "white")}
 
 # Surface: the tissue just inside and the one just outside; "air" is the only one that does not conduct.
 _TISSUES = {
@@ -91,16 +92,7 @@ def load_head(
     resolutions = head_resolutions(name)
     wanted = resolutions[0] if resolution is None else arrays.choice(resolution, "resolution", resolutions)
     entry = next(head for head in HEADS if (head.name, head.resolution) == (name, wanted))
-    return _read(entry, _sigmas(conductivities or {}))
-
-
-def _sigmas(changes: Mapping[str, float]) -> dict[str, float]:
-    """Return the conductivity of each tissue (S/m), air included."""
-    sigmas = dict(CONDUCTIVITIES)
-    for tissue, value in changes.items():
-        arrays.choice(tissue, "tissue in conductivities", CONDUCTIVITIES)
-        sigmas[tissue] = arrays.positive(value, f"conductivity of {tissue}")
-    return sigmas | {"air": 0.0}
+    return _read(entry, conductivity_table(CONDUCTIVITIES, conductivities or {}))
 
 
 def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
@@ -126,7 +118,7 @@ def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
         interfaces=tuple(interfaces),
         cortex=Surface(data["cortex_v"], data["cortex_f"], "cortex"),
         regions=named("region_"),
-        fiducials=named("fiducial_"),
+        fiducials=named("fiducial_") | {key: np.array(point) for key, point in entry.fiducials.items()},
         targets={key: np.array(point) for key, point in entry.targets.items()},
         resolution=entry.resolution,
         provenance={"source": entry.source, "licence": entry.licence, "file": entry.file, "sha256": entry.sha256},

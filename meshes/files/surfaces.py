@@ -1,0 +1,275 @@
+"""Read and write one triangle surface, by the file's name."""
+
+import io
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any, Literal
+from xml.parsers.expat import ExpatError
+
+import numpy as np
+import numpy.typing as npt
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+from meshes.files import polygons
+from meshes.surface import Surface
+
+__all__ = ["joined", "read_surface", "write_surface"]
+
+Unit = Literal["mm", "m"]
+Arrays = tuple[FloatArray, npt.NDArray[np.int64]]
+
+_READ = (".stl", ".ply", ".off", ".vtp", ".gii", ".npz")
+# FreeSurfer's surfaces have no extension: lh.pial, outer_skull.surf, ...
+_FREESURFER_MAGIC = b"\xff\xff\xfe"
+# Axes of FreeSurfer's surface coordinates in those of a conformed volume: x left, y down, z to the front.
+_CONFORMED = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+def read_surface(path: str | os.PathLike[str], *, unit: Unit = "mm", name: str | None = None) -> Surface:
+    """Read a triangle surface.
+
+    Parameters
+    ----------
+    path : path-like
+        STL, PLY, OFF (text or binary), VTP, GIFTI (.gii, .surf.gii), .npz (arrays "vertices" and "triangles"), or a
+        FreeSurfer surface, which is known by its first bytes and may have any name (lh.pial, outer_skin.surf).
+    unit : {"mm", "m"}, optional
+        The file's unit.
+    name : str, optional
+        Name of the surface; the file's name without extension by default.
+
+    Returns
+    -------
+    Surface
+        In mm, not checked for being closed.
+
+    Raises
+    ------
+    ValueError
+        If the file is of none of these kinds, damaged, shorter than its counts say, or holds other faces than
+        triangles.
+    FileNotFoundError
+        If there is no such file.
+
+    Notes
+    -----
+    STL has no vertices of its own: corners at the same place (in single precision) become one. FreeSurfer surfaces
+    are in "surface RAS", whose origin is the middle of a volume; they are moved to scanner RAS by what the file says of
+    that volume: the point p goes to R p + c_ras, where R is a rotation, the identity for volumes in FreeSurfer's own
+    orientation. A file that says nothing of its volume is refused if it would have to be guessed; GIFTI positions are
+    taken as they stand.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, meshes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_surface(meshes.icosphere(1, radius=90), pathlib.Path(folder) / "ball.ply")
+    ...     read_surface(pathlib.Path(folder) / "ball.ply")
+    Surface('ball', 42 vertices, 80 triangles)
+    """
+    file = Path(path)
+    scale = {"mm": 1.0, "m": 1000.0}[arrays.choice(unit, "unit", ("mm", "m"))]
+    data = file.read_bytes()
+    suffix = file.suffix.lower()
+    if data[:3] == _FREESURFER_MAGIC:
+        vertices, triangles = _parse_freesurfer(data, file.name)
+    elif suffix == ".stl":
+        vertices, triangles = polygons.parse_stl(data, file.name)
+    elif suffix == ".ply":
+        vertices, triangles = polygons.parse_ply(data, file.name)
+    elif suffix == ".off":
+        vertices, triangles = polygons.parse_off(data, file.name)
+    elif suffix == ".npz":
+        vertices, triangles = _parse_npz(data, file.name)
+    elif suffix == ".gii":
+        vertices, triangles = _parse_gifti(data, file.name)
+    elif suffix == ".vtp":
+        vertices, triangles = _read_vtp(file, data)
+    else:
+        raise ValueError(
+            f"{file.name} must be a surface: {', '.join(_READ)} or one of FreeSurfer; got {data[:8]!r} first."
+        )
+    label = file.name.removesuffix(file.suffix) if name is None and suffix in _READ else name or file.name
+    if not len(triangles):
+        raise ValueError(f"{file.name} must hold triangles; got none.")
+    points = scale * arrays.vectors(vertices, f"positions of {file.name}")
+    return Surface(points, arrays.triangles(triangles, f"triangles of {file.name}", len(points)), label)
+
+
+def write_surface(surface: Surface, path: str | os.PathLike[str]) -> None:
+    """Write a surface, in mm.
+
+    Parameters
+    ----------
+    surface : Surface
+        What to write.
+    path : path-like
+        Ends in .vtp, .ply, .off or .npz (positions in double precision: read back, they have the same bits), or in
+        .stl or .gii (single precision, as these formats have it).
+
+    Raises
+    ------
+    TypeError
+        If `surface` is no `Surface`.
+    ValueError
+        If the extension is another one, or two vertices of an STL file would fall together.
+
+    Notes
+    -----
+    The file appears under its name only when it is complete.
+    """
+    if not isinstance(surface, Surface):
+        raise TypeError(f"surface must be a meshes.Surface; got {type(surface).__name__}.")
+    file = Path(path)
+    suffix = arrays.choice(file.suffix.lower(), "extension of path", _READ)
+    temporary = file.with_name(f".{file.stem}.{os.getpid()}{suffix}")
+    vertices, triangles = surface.vertices, surface.triangles
+    try:
+        if suffix == ".vtp":
+            import pyvista  # here, so that importing the package is fast
+
+            pyvista.PolyData.from_regular_faces(vertices, triangles.astype(int)).save(temporary)
+        elif suffix == ".stl":
+            temporary.write_bytes(polygons.stl_bytes(vertices, triangles, surface.name or "surface"))
+        elif suffix == ".ply":
+            temporary.write_bytes(polygons.ply_bytes(vertices, triangles))
+        elif suffix == ".off":
+            temporary.write_bytes(polygons.off_bytes(vertices, triangles))
+        elif suffix == ".npz":
+            content = io.BytesIO()
+            np.savez_compressed(content, vertices=vertices, triangles=triangles)
+            temporary.write_bytes(content.getvalue())
+        else:
+            temporary.write_bytes(_gifti_bytes(surface))
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def joined(surfaces: list[Surface], name: str) -> Surface:
+    """Return several surfaces as one."""
+    offsets = np.cumsum([0] + [len(surface.vertices) for surface in surfaces])
+    triangles = [surface.triangles + offset for surface, offset in zip(surfaces, offsets[:-1], strict=True)]
+    return Surface(np.concatenate([surface.vertices for surface in surfaces]), np.concatenate(triangles), name)
+
+
+def _parse_freesurfer(data: bytes, name: str) -> Arrays:
+    """Return a FreeSurfer triangle surface in scanner RAS."""
+    # Magic, a line of comment, an empty line (or the end of a second one), two counts, positions, triangles, footer.
+    start = data.find(b"\n", 3)
+    start = data.find(b"\n", start + 1) + 1 if start >= 0 else 0
+    if start == 0 or len(data) < start + 8:
+        raise ValueError(f"{name} must be a FreeSurfer surface with a comment and two counts; got {len(data)} bytes.")
+    n_vertices, n_triangles = (int(count) for count in np.frombuffer(data, ">i4", 2, start))
+    end = start + 8 + 12 * (n_vertices + n_triangles)
+    if n_vertices < 0 or n_triangles < 0 or end > len(data):
+        raise ValueError(
+            f"{name} must hold {n_vertices} vertices and {n_triangles} triangles, as its counts say; got {len(data)} "
+            "bytes. The file is truncated or damaged."
+        )
+    points = np.frombuffer(data, ">f4", 3 * n_vertices, start + 8).reshape(-1, 3).astype(np.float64)
+    triangles = np.frombuffer(data, ">i4", 3 * n_triangles, end - 12 * n_triangles).reshape(-1, 3).astype(np.int64)
+    rotation, centre = _volume_geometry(data[end:].decode("ascii", "replace"), name)
+    return points @ rotation.T + centre, triangles
+
+
+def _volume_geometry(footer: str, name: str) -> tuple[FloatArray, FloatArray]:
+    """Return rotation and shift (mm) from surface RAS to scanner RAS, from the footer of a FreeSurfer surface.
+
+    Vox2ras and its counterpart for surfaces map the volume's middle voxel to c_ras and to 0, and steps along the voxel
+    axes to the volume's axes and to those of a conformed volume; the voxel sizes and counts cancel.
+    """
+    found = {}
+    for key in ("xras", "yras", "zras", "cras"):
+        line = re.search(rf"^{key}\s*=(.*)$", footer, re.MULTILINE)
+        if line:
+            found[key] = arrays.vector(polygons.numbers(line[1].encode(), f"{name}, {key},"), f"{key} of {name}")
+    if len(found) < 4 or not re.search(r"valid\s*=\s*1\b", footer):
+        raise ValueError(
+            f"{name} must say where its volume lies (valid = 1, xras, yras, zras, cras), to be moved to scanner RAS; "
+            f"got {', '.join(found) or 'nothing'}. Convert it with mris_convert --to-scanner to GIFTI."
+        )
+    axes = np.stack([found["xras"], found["yras"], found["zras"]], axis=1)
+    rotation = axes @ np.linalg.inv(_CONFORMED)
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
+        raise ValueError(
+            f"{name} must have orthogonal unit vectors xras, yras and zras; got {axes.T.round(3).tolist()}."
+        )
+    return rotation, found["cras"]
+
+
+def _parse_npz(data: bytes, name: str) -> Arrays:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            missing = [key for key in ("vertices", "triangles") if f"{key}.npy" not in members]
+            if missing:
+                raise ValueError(f"{name} must hold the arrays vertices and triangles; got {sorted(members)}.")
+            tables = []
+            for key in ("vertices", "triangles"):
+                with archive.open(f"{key}.npy") as member:
+                    tables.append(_npy(member, members[f"{key}.npy"].file_size, f"{key} of {name}"))
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{name} must be an .npz file; got a damaged one ({error}).") from None
+    vertices = arrays.vectors(tables[0], f"vertices of {name}")
+    return vertices, arrays.triangles(tables[1], f"triangles of {name}", len(vertices)).astype(np.int64)
+
+
+def _npy(member: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
+    """Return an array of an .npz file, read only if it has as many bytes as its header says."""
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(member)
+    wanted = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if dtype.hasobject or wanted != size - member.tell():
+        raise ValueError(
+            f"{name} must be numbers of shape {shape}, as its header says; got {size - member.tell()} bytes."
+        )
+    table = np.frombuffer(member.read(), dtype)
+    return table.reshape(shape, order="F" if fortran else "C")
+
+
+def _parse_gifti(data: bytes, name: str) -> Arrays:
+    from nibabel import gifti  # here, so that importing the package is fast
+
+    loaded: Any = gifti
+    try:
+        image = loaded.GiftiImage.from_bytes(data)
+        points = [array.data for array in image.get_arrays_from_intent("NIFTI_INTENT_POINTSET")]
+        faces = [array.data for array in image.get_arrays_from_intent("NIFTI_INTENT_TRIANGLE")]
+    except (ExpatError, ValueError, KeyError, TypeError, IndexError, AttributeError, OSError, zlib.error) as error:
+        raise ValueError(f"{name} must be a GIFTI file; got a damaged one ({error}).") from None
+    if len(points) != 1 or len(faces) != 1:
+        raise ValueError(
+            f"{name} must hold one set of points and one of triangles; got {len(points)} and {len(faces)}."
+        )
+    vertices = arrays.vectors(points[0], f"positions of {name}")
+    return vertices, arrays.triangles(faces[0], f"triangles of {name}", len(vertices)).astype(np.int64)
+
+
+def _gifti_bytes(surface: Surface) -> bytes:
+    from nibabel import gifti  # here, so that importing the package is fast
+
+    loaded: Any = gifti
+    table = loaded.GiftiDataArray
+    points = table(surface.vertices.astype(np.float32), "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32")
+    faces = table(surface.triangles.astype(np.int32), "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32")
+    return bytes(loaded.GiftiImage(darrays=[points, faces]).to_bytes())
+
+
+def _read_vtp(file: Path, data: bytes) -> Arrays:
+    # VTK prints what it finds wrong and returns an empty mesh; what it would print about most is asked first.
+    if b"<VTKFile" not in data[:500] or b"PolyData" not in data[:1000] or b"</VTKFile>" not in data[-100:]:
+        raise ValueError(
+            f"{file.name} must be a VTP file from <VTKFile to </VTKFile>; got {data[:20]!r}. It is damaged."
+        )
+    import pyvista  # here, so that importing the package is fast
+
+    mesh = pyvista.read(file)
+    if not isinstance(mesh, pyvista.PolyData) or not mesh.n_cells or not mesh.is_all_triangles:
+        raise ValueError(f"{file.name} must hold triangles only; got {mesh.n_cells} cells. Triangulate it first.")
+    return np.asarray(mesh.points, dtype=np.float64), np.asarray(mesh.regular_faces, dtype=np.int64)
