@@ -90,9 +90,9 @@ def test_factors():
     assert potential_factor() == pytest.approx(0.1, rel=1e-9)
 
 
-def grid_of(coil, step, reach=60.0):
+def grid_of(coil, step, *, reach=60.0, depth=90.0):
     """A coil's potential on a grid below it, in the coil's frame."""
-    axes = [np.arange(-reach, reach + step / 2.0, step)] * 2 + [np.arange(10.0, 90.0 + step / 2.0, step)]
+    axes = [np.arange(-reach, reach + step / 2.0, step)] * 2 + [np.arange(10.0, depth + step / 2.0, step)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     values = element_factor() * coil.potential(nodes.reshape(-1, 3)).reshape(nodes.shape)
     affine = np.diag([step, step, step, 1.0])
