@@ -2,6 +2,7 @@
 
 from meshes.head import HeadModel, Interface
 from meshes.heads import CONDUCTIVITIES, head_resolutions, list_heads, load_head
+from meshes.landmarks import positions_10_10
 from meshes.pose import Pose
 from meshes.scalp import closest_points, scalp_point, scalp_points
 from meshes.spheres import icosphere, sphere_head
@@ -18,6 +19,7 @@ __all__ = [
     "icosphere",
     "list_heads",
     "load_head",
+    "positions_10_10",
     "scalp_point",
     "scalp_points",
     "sphere_head",

@@ -24,6 +24,8 @@ class HeadFile:
         Licence of the data; the notices are in meshes/data/LICENCES.txt.
     targets : mapping of str to tuple of float, optional
         Where in a region to aim (mm), by the region's name.
+    fiducials : mapping of str to tuple of float, optional
+        Fiducials that the file does not hold (mm).
     """
 
     name: str
@@ -33,6 +35,7 @@ class HeadFile:
     source: str
     licence: str
     targets: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    fiducials: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
 _PYCORTEX = (
@@ -57,6 +60,20 @@ _PYCORTEX_TARGETS = {
     "s1-mouth-right": (60.29, 29.27, 22.83),
 }
 
+# Estimated: those of fsaverage through the affine map that fits its inner skull to this head's (2.5 mm rms), then moved
+# to the scalp (at most 2 mm). In the profile the root of the nose is within about 6 mm of this nasion. The inion is the
+# most posterior point of the midline, see meshes.landmarks.
+_PYCORTEX_FIDUCIALS = {
+    "nasion": (2.4, 120.8, -14.2),
+    "inion": (-0.8, -69.5, -43.7),
+    "lpa": (-76.6, 23.2, -40.1),
+    "rpa": (78.9, 19.9, -40.5),
+}
+
+# Estimated: on the scalp's midline, at the height (-20 to -38 mm do as well) at which the 10-20 positions come nearest
+# to where Okamoto et al., NeuroImage 21:99-111 (2004) have them; see tests/test_meshes_landmarks.py.
+_FSAVERAGE_FIDUCIALS = {"inion": (1.2, -118.8, -28.0)}
+
 # The first resolution of a head is its default.
 HEADS = (
     HeadFile(
@@ -67,6 +84,7 @@ HEADS = (
         source=_PYCORTEX + "59,000 triangles, by meshes.recipes.fast_head and pack_head.",
         licence=_PYCORTEX_LICENCE,
         targets=_PYCORTEX_TARGETS,
+        fiducials=_PYCORTEX_FIDUCIALS,
     ),
     HeadFile(
         name="pycortex",
@@ -76,6 +94,7 @@ HEADS = (
         source=_PYCORTEX + "173,984 triangles; cortex and regions by meshes.recipes.pack_head.",
         licence=_PYCORTEX_LICENCE,
         targets=_PYCORTEX_TARGETS,
+        fiducials=_PYCORTEX_FIDUCIALS,
     ),
     HeadFile(
         name="fsaverage",
@@ -88,5 +107,6 @@ HEADS = (
             "130,908 triangles; cortex and regions by meshes.recipes.pack_head."
         ),
         licence="BSD-3-Clause packaging (mne, nilearn); FreeSurfer's own terms are named nowhere in the wheels",
+        fiducials=_FSAVERAGE_FIDUCIALS,
     ),
 )

@@ -141,7 +141,7 @@ def test_fast_head_keeps_its_clearances(heads):
 
 def test_fsaverage_has_fiducials(heads):
     points = heads["fsaverage", "standard"].fiducials
-    assert set(points) == {"lpa", "nasion", "rpa"}
+    assert set(points) == {"inion", "lpa", "nasion", "rpa"}
     assert points["lpa"][0] < 0 < points["rpa"][0]
     assert points["nasion"][1] > 80
 
