@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from coils.circuits import close, find_ends
+from coils.circuits import close, fault
 from coils.coil import Coil
 from coils.deformation import Deformation, Motion, total_motion
 from coils.elements import Casing, Dipoles, Element, as_casing, merged, moved, sum_of_grids
@@ -23,9 +23,6 @@ __all__ = ["Assembly", "Casing", "Deformation", "Dipoles", "Element", "Motion"]
 
 # Rate of change (A/s) at which a coil of weighted stimulators has the field of `Assembly.driven`; the solvers' default.
 _UNIT_DIDT = 1e6
-
-# A sum of vectors below this share of the sum of their lengths is rounding: the circuit is closed.
-_CLOSED = 1e-6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -272,7 +269,13 @@ class Assembly:
 
     def open_circuits(self) -> tuple[str, ...]:
         """Describe what is wrong with the wires and what was done, one sentence per stimulator; empty if nothing is."""
-        return tuple(text for index in self.driven_by if (text := self._circuit_fault(index)))
+        found = []
+        for index in self.driven_by:
+            wires = self._wires(index)
+            who = f"wires of {self.name}" + (f" at stimulator {index + 1}" if len(self.driven_by) > 1 else "")
+            if wires is not None and wires.vectors.any():
+                found.append(fault(wires, who, closing=self.close_circuits))
+        return tuple(text for text in found if text)
 
     def collisions(self) -> tuple[tuple[str, str], ...]:
         """Find parts whose casings meet at the present deformations.
@@ -295,7 +298,6 @@ class Assembly:
             a, b = housings[first], housings[second]
             low, high = crossing_pairs([a, b])
             between = bool(((low < len(a.triangles)) & (high >= len(a.triangles))).any())
-            # Vertices of all separate pieces would be needed for a casing of several; one piece has one answer.
             inside = bool((winding_numbers(a.vertices, b) > 0.5).any() or (winding_numbers(b.vertices, a) > 0.5).any())
             if between or inside:
                 found.append((self._part_name(first), self._part_name(second)))
@@ -347,33 +349,6 @@ class Assembly:
                 except ValueError:
                     continue  # cannot be followed: as it stands; `open_circuits` says so
         return found
-
-    def _circuit_fault(self, index: int) -> str:
-        wires = self._wires(index)
-        if wires is None or not wires.vectors.any():
-            return ""
-        who = f"The wires of {self.name}" + (f" at stimulator {index + 1}" if len(self.driven_by) > 1 else "")
-        gap = wires.vectors.sum(axis=0)
-        as_sum = f"the elements' vectors sum up to {gap.round(1).tolist()} mm, {np.linalg.norm(gap):.1f} mm long"
-        try:
-            ends = find_ends(wires)
-        except ValueError:
-            if np.linalg.norm(gap) <= _CLOSED * np.linalg.norm(wires.vectors, axis=1).sum():
-                return ""
-            return f"{who} must be closed; got an open circuit, {as_sum}, that cannot be followed: taken as it stands."
-        faults, cures = [], []
-        if len(ends.sinks):
-            faults.append(f"{len(ends.sinks)} open ends, {as_sum}")
-            cures.append("closed by straight leads")
-        if ends.place != "middles":
-            faults.append(f"points at the elements' {ends.place} instead of their middles")
-            cures.append("moved to the middles")
-        if not faults:
-            return ""
-        done = (
-            " and ".join(cures) if self.close_circuits else "taken as they stand, whose field is that of no real coil"
-        )
-        return f"{who} must be closed circuits; got {' and '.join(faults)}: {done}."
 
     def _coil(
         self,

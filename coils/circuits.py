@@ -15,7 +15,7 @@ import numpy.typing as npt
 from coils.segments import Segments
 from meshes.arrays import FloatArray
 
-__all__ = ["Ends", "centred", "close", "divergence", "find_ends"]
+__all__ = ["Ends", "centred", "close", "divergence", "fault", "find_ends"]
 
 # Ends this close, as a share of the median length of the elements, are joined.
 _JOINED = 0.05
@@ -29,6 +29,9 @@ _LOOSE = 0.05
 
 # More loose ends than this make the assignment slow and its outcome arbitrary.
 _MOST_ENDS = 1000
+
+# A sum of vectors below this share of the sum of their lengths is rounding: the circuit is closed.
+_CLOSED = 1e-6
 
 # What the points of a file's elements are: shares of the element's vector from the point back to its start.
 _PLACES = {"middles": 0.5, "starts": 0.0, "ends": 1.0}
@@ -210,6 +213,50 @@ def divergence(segments: Segments, points: FloatArray) -> FloatArray:
         offset = point - segments.points
         total[index] = -(np.einsum("ij,ij->i", segments.vectors, offset) / np.linalg.norm(offset, axis=1) ** 3).sum()
     return total
+
+
+def fault(segments: Segments, who: str, *, closing: bool) -> str:
+    """Describe in a sentence what is wrong with wires, and what is done about it.
+
+    Parameters
+    ----------
+    segments : Segments
+        All elements in series with one stimulator, not all zero.
+    who : str
+        What the wires are called.
+    closing : bool
+        Whether `close` is applied to them, where it can be.
+
+    Returns
+    -------
+    str
+        Empty for closed circuits of elements with their points at the middles.
+
+    Examples
+    --------
+    >>> hook = Segments([[0.5, 0, 0], [1, 0.5, 0], [0.5, 1, 0]], [[1, 0, 0], [0, 1, 0], [-1, 0, 0]])
+    >>> print(fault(hook, "a hook", closing=True).split("; ")[1])
+    got 1 open end, with a sum of vectors of [0.0, 1.0, 0.0] mm: closed by straight leads.
+    """
+    gap = segments.vectors.sum(axis=0)
+    as_sum = f"with a sum of vectors of {(gap.round(1) + 0.0).tolist()} mm"
+    try:
+        ends = find_ends(segments)
+    except ValueError:
+        if np.linalg.norm(gap) <= _CLOSED * np.linalg.norm(segments.vectors, axis=1).sum():
+            return ""
+        return f"{who} must be closed circuits; got open ones {as_sum} that cannot be followed: taken as they stand."
+    faults, cures = [], []
+    if count := len(ends.sinks):
+        faults.append(f"{count} open end{'s' if count > 1 else ''}, {as_sum}")
+        cures.append("closed by straight leads")
+    if ends.place != "middles":
+        faults.append(f"points at the elements' {ends.place} instead of their middles")
+        cures.append("moved to the middles")
+    if not faults:
+        return ""
+    done = " and ".join(cures) if closing else "taken as they stand, whose field is that of no real coil"
+    return f"{who} must be closed circuits; got {', and '.join(faults)}: {done}."
 
 
 def _centred(segments: Segments, ends: Ends) -> Segments:

@@ -118,8 +118,10 @@ class Element:
             raise ValueError(
                 f"sources must be Dipoles, Segments or a PotentialGrid; got {type(self.sources).__name__}."
             )
-        if isinstance(self.stimulator, bool) or not isinstance(self.stimulator, int) or self.stimulator < 0:
-            raise ValueError(f"stimulator must be an index, 0 or more; got {self.stimulator!r}.")
+        index = self.stimulator
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or index < 0:
+            raise ValueError(f"stimulator must be an index, 0 or more; got {index!r}.")
+        object.__setattr__(self, "stimulator", int(index))
         object.__setattr__(self, "casing", as_casing(self.casing))
         object.__setattr__(self, "motions", tuple(self.motions))
         for motion in self.motions:
