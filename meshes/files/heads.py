@@ -96,7 +96,7 @@ def read_head(
 
         [[interface]]
         file = "skin.stl"             # STL, PLY, OFF, VTP, GIFTI, npz or FreeSurfer: see meshes.read_surface
-        name = "skin"                 # default: by the tissues, as "scalp" or "outer_skull"
+        name = "skin"                 # default: "scalp", "outer_skull", "inner_skull", "pial", "white", else the file's
         inside = "scalp"
         outside = "air"
 
@@ -291,7 +291,8 @@ def _listed_boundary(entry: Mapping[str, Any], number: int, file: Path, unit: st
         sides.append(side)
     path = _existing(file.parent / entry["file"], f"file of {where}")
     surface = read_surface(path, unit=arrays.choice(entry.get("unit", unit), f"unit of {where}", ("mm", "m")))  # type: ignore[arg-type]
-    return Boundary(Surface(surface.vertices, surface.triangles, entry.get("name", "")), sides[0], sides[1])
+    standard = _NAMES.get((sides[0], sides[1]), surface.name)
+    return Boundary(Surface(surface.vertices, surface.triangles, entry.get("name") or standard), sides[0], sides[1])
 
 
 def _head(
@@ -304,7 +305,8 @@ def _head(
 ) -> HeadModel:
     """Return the head with its surfaces named, checked and ordered from outside inwards."""
     # The scalp first: where several surfaces meet the air, the nesting check of HeadModel finds the others.
-    ordered = sorted(boundaries, key=lambda b: (b.outside != AIR, -abs(b.surface.volume)))
+    # Volumes to nine digits, so that surfaces of one size keep their order.
+    ordered = sorted(boundaries, key=lambda b: (b.outside != AIR, -float(f"{abs(b.surface.volume):.9g}")))
     named: list[Boundary] = []
     for boundary in ordered:
         wanted = boundary.surface.name if boundary.surface.name not in ("", boundary.inside) else ""
