@@ -30,6 +30,12 @@ class _Pair:
 # the fits in the .tsv files beside them, which are the curve of `Discharge.sine` to 1e-10. PowerMAG's pulses (about
 # 170 us) and that of MagPro XP have fits of another shape, and so no waveform here. The MST-Twin's model file holds one
 # half of the coil; its dI/dt is taken to be that of the whole one.
+#
+# How good the figures are: one stimulator at 100 % has one capacitor C at one voltage V, so V C = dI/dt L C =
+# dI/dt / (w^2 + a^2) must come out the same with every coil. The readings of MagPro X100 do so within 1.2 %, but for
+# Cool-B35 (+3 %) and Cool-B65 (-6 %); the measured values scatter by 3.8 % (-7 to +8 %), those of DuoMAG by 1.5 %. The
+# DCC has 17 % less than the D70 on the Magstim Rapid: the stimulator gives less there, or one of the two was measured
+# otherwise.
 _PAIRS: dict[str, _Pair] = {
     "magstim-d70": _Pair("Magstim", "Rapid", "D70", 114.73, None, 344.5, 1.1481),
     "magstim-dcc": _Pair("Magstim", "Rapid", "DCC", 84.37, None, 365.5, 1.1222),
