@@ -127,7 +127,8 @@ def _read(stream: IO[bytes], name: str, most: int) -> tuple[FloatArray, FloatArr
         )
     values = np.frombuffer(data, dtype=kind).reshape(shape, order="F").astype(np.float64)
     if (slope, inter) != (1.0, 0.0):
-        values = slope * values + inter
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused where the values are checked
+            values = slope * values + inter
     description = bytes(header["descrip"].item()).split(b"\0")[0].decode("utf-8", errors="replace")
     return (values[:, :, :, None] if values.ndim == 4 else values), affine, description
 
