@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from coils import Coil, load_coil
 from coils.discharge import pulse_energy
@@ -159,7 +160,7 @@ def test_energy_and_peak_current_of_a_rapid_on_the_70_mm_coil() -> None:
     w, a = circuit.angular_frequency, circuit.decay
     time = np.linspace(0.0, math.atan2(w, a) / w, 20001)
     current = stimulator.max_didt * np.exp(-a * time) * np.sin(w * time) / w
-    heat = np.trapezoid(circuit.resistance * current**2, time)
+    heat = trapezoid(circuit.resistance * current**2, time)
     left = 0.5 * circuit.capacitance * (circuit.resistance * current[-1]) ** 2  # dI/dt = 0: v = R I
     assert magnetic + heat + left == pytest.approx(circuit.energy(stimulator.max_didt), rel=1e-7)
 
