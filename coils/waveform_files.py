@@ -113,7 +113,7 @@ def _append(columns: list[list[float]], line: str, where: str) -> None:
     if len(words) != len(columns):
         raise ValueError(f"{where} must hold {len(columns)} numbers as the lines above; got {len(words)}. Is it cut?")
     if len(columns[0]) >= MOST_SAMPLES:
-        raise ValueError(f"{where} must not exist: a pulse has at most {MOST_SAMPLES} samples.")
+        raise ValueError(f"{where} must not follow: a pulse has at most {MOST_SAMPLES} samples.")
     for column, word in zip(columns, words, strict=True):
         try:
             column.append(float(word))

@@ -379,3 +379,11 @@ def test_one_endless_line_is_refused(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+def test_too_many_samples_are_refused_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coils.waveform_files.MOST_SAMPLES", 15)
+    path = tmp_path / "long.tsv"
+    path.write_text("\n".join(ROWS))
+    with pytest.raises(ValueError, match=r"^long\.tsv, line 16, must not follow: a pulse has at most 15 samples"):
+        read_waveform(path)
