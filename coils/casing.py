@@ -1,7 +1,8 @@
 """Build the casing of flat and bent coils as one closed surface.
 
-A casing is a plate with an outline of arcs: a disc for one winding, two discs joined by a waist for two. Half of the
-outline (x >= 0) is meshed and mirrored, so a bent coil's casing is the same plate folded along x = 0.
+A casing is a plate with an outline of arcs: a disc for one winding, two discs joined by a waist for two, each with a
+hole in it if the head reaches into the winding. Half of the outline (x >= 0) is meshed and mirrored, so a bent coil's
+casing is the same plate folded along x = 0.
 """
 
 import itertools
@@ -22,7 +23,15 @@ _WAIST = 0.7
 
 
 def casing_surface(
-    *, radius: float, offset: float, thickness: float, tilt: float = 0.0, pivot: float = 0.0, name: str = "casing"
+    *,
+    radius: float,
+    offset: float,
+    thickness: float,
+    tilt: float = 0.0,
+    pivot: float = 0.0,
+    hole: float = 0.0,
+    bridge: float = 0.0,
+    name: str = "casing",
 ) -> Surface:
     """Build a casing: a plate of one or two discs, folded along x = 0.
 
@@ -38,35 +47,51 @@ def casing_surface(
         Angle by which each wing is turned towards +z (radians), 0 <= tilt < pi/2; 0 for a flat casing.
     pivot : float, optional
         Depth below the head-side face at which the two wings' planes are turned about x = 0 (mm).
+    hole : float, optional
+        Radius of a round hole about each disc's centre (mm), less than `offset`; 0 for none.
+    bridge : float, optional
+        Height to which the fold of a bent casing is filled up on the head side, by a flat piece across it (mm).
     name : str, optional
         Name of the surface.
 
     Returns
     -------
     Surface
-        Closed, normals outward; head side through the origin, the rest at z < 0 for a flat casing.
+        Closed, normals outward; head side through the origin, the rest at z < 0 for a flat casing. With a bridge the
+        origin is on the bridge.
 
     Notes
     -----
     Both faces of a wing are plane and `thickness` apart. Towards the fold each cross-section leans, from upright at the
-    disc's centre to the plane x = 0, where the wings meet in a mitre; so the folded plate stays one closed surface.
+    disc's centre or hole to the plane x = 0, where the wings meet in a mitre; so the folded plate stays one closed
+    surface.
     """
     outline = _disc(radius) if offset == 0.0 else _disc_with_waist(radius, offset)
-    flat, triangles = _mesh_half(outline)
-    n, rim = len(flat), len(outline)
+    rims = [outline]
+    if hole > 0.0:
+        rims.append(_arc((offset, 0.0), hole, 2.0 * np.pi, 0.0))  # clockwise: the plate is on the left of each rim
+    flat, triangles = _mesh_half(rims)
+    n = len(flat)
     levels = max(1, round(thickness / _EDGE))
     depths = thickness * np.arange(levels + 1) / levels
-    # Vertices: head face, walls between the faces (outline only), back face.
-    plane = np.concatenate([flat, *[outline] * (levels - 1), flat])
-    depth = np.concatenate([np.zeros(n), np.repeat(depths[1:-1], rim), np.full(n, thickness)])
-    rows = [np.arange(rim)] + [n + rim * i + np.arange(rim) for i in range(levels - 1)]
-    rows.append(n + rim * (levels - 1) + np.arange(rim))
-    # Seen from +z the outline runs counter-clockwise; its last edge is the fold and gets no wall.
-    faces = [triangles, triangles[:, ::-1] + rows[-1][0]]
-    for upper, lower in itertools.pairwise(rows):
-        a, b, c, d = upper[:-1], upper[1:], lower[:-1], lower[1:]
-        faces += [np.column_stack([a, c, d]), np.column_stack([a, d, b])]
-    right = _fold(plane, depth, offset, tilt, pivot)
+    # Vertices: head face, walls between the faces (rims only), back face.
+    edges = np.concatenate(rims)
+    plane = np.concatenate([flat, *[edges] * (levels - 1), flat])
+    depth = np.concatenate([np.zeros(n), np.repeat(depths[1:-1], len(edges)), np.full(n, thickness)])
+    starts = [0] + [n + len(edges) * i for i in range(levels)]
+    # Seen from +z the outline runs counter-clockwise; its last edge, the fold, gets no wall. A hole's does.
+    first = np.arange(len(outline))
+    loops = [first] + [len(outline) + np.append(np.arange(len(rim)), 0) for rim in rims[1:]]
+    faces = [triangles, triangles[:, ::-1] + starts[-1]]
+    for upper, lower in itertools.pairwise(starts):
+        for loop in loops:
+            a, b, c, d = loop[:-1] + upper, loop[1:] + upper, loop[:-1] + lower, loop[1:] + lower
+            faces += [np.column_stack([a, c, d]), np.column_stack([a, d, b])]
+    # In a disc with a hole the mitre ends where the hole begins, so that the hole's wall stays upright.
+    right = _fold(plane, depth, offset - hole, tilt, pivot)
+    if bridge > 0.0:
+        right[:, 2] -= bridge
+        right[:n, 2] = np.maximum(right[:n, 2], 0.0)
     return _mirrored(right, np.concatenate(faces).astype(np.int32), plane[:, 0] == 0.0, name)
 
 
@@ -103,37 +128,40 @@ def _disc_with_waist(radius: float, offset: float) -> FloatArray:
     return np.concatenate([lower, disc, upper, [[0.0, waist]]])
 
 
-def _mesh_half(outline: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Mesh the half plate: a triangular lattice inside, the outline's points first, then the fold's.
+def _mesh_half(rims: list[FloatArray]) -> tuple[FloatArray, IntArray]:
+    """Mesh the half plate: a triangular lattice inside, the rims' points first (outline, hole), then the fold's.
 
     The triangles are counter-clockwise.
     """
     from scipy.spatial import Delaunay  # here, so that importing the package loads no SciPy
 
+    outline = rims[0]
     top = outline[-1, 1]
     cuts = max(2, round(2.0 * top / _EDGE))
     fold_y = np.linspace(top, outline[0, 1], cuts + 1)[1:-1]
-    boundary = np.concatenate([outline, np.column_stack([np.zeros_like(fold_y), fold_y])])
+    fold = np.column_stack([np.zeros_like(fold_y), fold_y])
+    loops = [np.concatenate([outline, fold]), *rims[1:]]
+    boundary = np.concatenate([*rims, fold])
     step = _EDGE * np.sqrt(0.75)
     rows = np.ceil(outline[:, 1].max() / _EDGE)
     x, row = np.meshgrid(np.arange(step, outline[:, 0].max(), step), np.arange(-rows, rows + 1.0))
     y = (row + 0.5 * (np.rint(x / step) % 2)) * _EDGE
     lattice = np.column_stack([x.ravel(), y.ravel()])
-    lattice = lattice[_inside(lattice, boundary)]
+    lattice = lattice[_inside(lattice, loops)]
     gap = np.linalg.norm(lattice[:, None] - boundary, axis=2).min(axis=1)
     points = np.concatenate([boundary, lattice[gap > 0.6 * _EDGE]])
     triangles = Delaunay(points).simplices
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
     first, second = b - a, c - a
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]  # twice the area, signed
-    kept = _inside((a + b + c) / 3.0, boundary) & (np.abs(area) > 1e-9 * _EDGE**2)
+    kept = _inside((a + b + c) / 3.0, loops) & (np.abs(area) > 1e-9 * _EDGE**2)
     triangles[area < 0.0] = triangles[area < 0.0][:, ::-1]
     return points, triangles[kept].astype(np.int32)
 
 
-def _inside(points: FloatArray, polygon: FloatArray) -> npt.NDArray[np.bool_]:
-    """Tell which points lie inside a polygon, by the parity of its edges' crossings with a ray along +x."""
-    start, end = polygon, np.roll(polygon, -1, axis=0)
+def _inside(points: FloatArray, loops: list[FloatArray]) -> npt.NDArray[np.bool_]:
+    """Tell which points lie inside a polygon but in no hole, by the parity of edges crossed by a ray along +x."""
+    start, end = np.concatenate(loops), np.concatenate([np.roll(loop, -1, axis=0) for loop in loops])
     px, py = points[:, :1], points[:, 1:]
     spans = (start[:, 1] > py) != (end[:, 1] > py)
     rise = np.where(end[:, 1] == start[:, 1], 1.0, end[:, 1] - start[:, 1])
@@ -142,11 +170,14 @@ def _inside(points: FloatArray, polygon: FloatArray) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _fold(plane: FloatArray, depth: FloatArray, offset: float, tilt: float, pivot: float) -> FloatArray:
-    """Move plate points (x, y, depth below the head-side face) to the coil frame, right wing (mm)."""
+def _fold(plane: FloatArray, depth: FloatArray, reach: float, tilt: float, pivot: float) -> FloatArray:
+    """Move plate points (x, y, depth below the head-side face) to the coil frame, right wing (mm).
+
+    The cross-section leans towards the fold up to the distance `reach` from it.
+    """
     along = np.array([np.cos(tilt), 0.0, np.sin(tilt)])
     normal = np.array([-np.sin(tilt), 0.0, np.cos(tilt)])
-    lean = np.tan(tilt) * np.clip(1.0 - plane[:, 0] / offset, 0.0, 1.0) if offset > 0.0 else np.zeros(len(plane))
+    lean = np.tan(tilt) * np.clip(1.0 - plane[:, 0] / reach, 0.0, 1.0) if reach > 0.0 else np.zeros(len(plane))
     above = pivot - depth
     points = (plane[:, 0] + above * lean)[:, None] * along + above[:, None] * normal
     points[:, 1] = plane[:, 1]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from coils.domes import Rings, dome_depth, dome_rings
 from coils.potential import dipole_potential
 from coils.quadrature import ring_rule
 from coils.windings import Wing
@@ -31,13 +32,19 @@ def check_points(wings: Sequence[Wing], distance: float) -> FloatArray:
     """Return points at `distance` under the first wing's head-side face, shape (n, 3) (mm).
 
     A square grid out to `distance` beyond the winding's edge, without the points on the other wing's side of x = 0. The
-    other wing and the points at y < 0 are left out because all coils of this package are symmetric there.
+    other wing and the points at y < 0 are left out because all coils of this package are symmetric there. In an opening
+    that the head can reach into, the points follow the dome of the dipoles as well, at `distance` along the axis.
     """
-    reach = wings[0].winding.outer_diameter / 2.0 + distance
+    wing = wings[0]
+    reach = wing.winding.outer_diameter / 2.0 + distance
     axis = np.arange(0.0, reach, _SPACING)
     x, y = (grid.ravel() for grid in np.meshgrid(np.concatenate([-axis[:0:-1], axis]), axis))
     inside = np.hypot(x, y) <= reach
-    points = wings[0].pose.apply(np.column_stack([x, y, np.full_like(x, distance)])[inside])
+    local = np.column_stack([x, y, np.full_like(x, distance)])[inside]
+    if wing.dome > 0.0:
+        bowl = local - np.column_stack([0.0 * local[:, :2], dome_depth(wing, np.hypot(local[:, 0], local[:, 1]))])
+        local = np.concatenate([local, bowl[bowl[:, 2] < distance]])
+    points = wing.pose.apply(local)
     return points if len(wings) == 1 else np.ascontiguousarray(points[points[:, 0] >= 0.0])
 
 
@@ -79,7 +86,7 @@ def place_dipoles(wings: Sequence[Wing], *, max_error: float) -> tuple[FloatArra
     Parameters
     ----------
     wings : sequence of Wing
-        The windings, all alike.
+        The windings. Those that share one `Winding` get the same dipoles; layers of different turns get their own.
     max_error : float
         Wanted error at 10 mm, 0.001 for 0.1 %.
 
@@ -98,18 +105,36 @@ def place_dipoles(wings: Sequence[Wing], *, max_error: float) -> tuple[FloatArra
         If `max_error` is not positive, or smaller than 14 rings per plane can reach.
     """
     wanted = arrays.positive(max_error, "max_error")
+    groups: dict[int, list[Wing]] = {}
+    for wing in wings:
+        groups.setdefault(id(wing.winding), []).append(wing)
+    if len(groups) == 1:
+        return _place_alike(wings, wanted)
+    share = wanted
+    while True:
+        # Each layer is within `share` of its own peak, 10 mm below itself. The peaks coincide nearly, not quite.
+        parts = [_place_alike(group, share) for group in groups.values()]
+        positions, moments = (np.concatenate([part[k] for part in parts]) for k in range(2))
+        error = dipole_error(wings, positions, moments)
+        if error <= wanted:
+            return positions, moments, error
+        share *= 0.7
+
+
+def _place_alike(wings: Sequence[Wing], wanted: float) -> tuple[FloatArray, FloatArray, float]:
+    """Do the work of `place_dipoles` for wings of one winding."""
     points = check_points(wings, CHECK_DISTANCE)
     exact = _exact(wings, points)
     best: tuple[FloatArray, FloatArray, float] | None = None
     reached = np.inf
-    for rule in _rules(wings[0]):
+    for rings in _rules(wings[0]):
         # Enough dipoles on each ring that only the rule itself can be at fault, but fewer than the best so far.
         low, high = 1.0, 6.0 - np.log(wanted)
-        while best is not None and high > low and len(wings) * _counts(*rule, high).sum() >= len(best[0]):
+        while best is not None and high > low and len(wings) * _counts(rings, high).sum() >= len(best[0]):
             high -= _STEP
         if high <= low:
             continue
-        trial = _dipoles(wings, *rule, high)
+        trial = _dipoles(wings, rings, high)
         error = _relative_maximum(points, exact, *trial)
         reached = min(reached, error)
         if error > wanted:
@@ -117,7 +142,7 @@ def place_dipoles(wings: Sequence[Wing], *, max_error: float) -> tuple[FloatArra
         best = (*trial, error)
         while high - low > _STEP:
             middle = (low + high) / 2.0
-            trial = _dipoles(wings, *rule, middle)
+            trial = _dipoles(wings, rings, middle)
             error = _relative_maximum(points, exact, *trial)
             if error <= wanted:
                 high, best = middle, (*trial, error)
@@ -142,36 +167,43 @@ def _relative_maximum(points: FloatArray, exact: FloatArray, positions: FloatArr
     return float(np.linalg.norm(difference, axis=1).max() / np.linalg.norm(exact, axis=1).max())
 
 
-def _rules(wing: Wing) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+def _rules(wing: Wing) -> Iterator[Rings]:
     layers = wing.winding.layers
+    if wing.dome > 0.0:
+        for opening in range(3, _MAX_RINGS + 1):
+            for annulus in range(2, 6):
+                yield dome_rings(wing, opening, annulus)
+        return
     for planes in sorted({1, layers, 2 * layers}):
         for rings in range(2, _MAX_RINGS + 1):
-            yield ring_rule(wing.winding, rings, planes)
+            radii, heights, moments = ring_rule(wing.winding, rings, planes)
+            yield Rings.flat(radii, heights, moments)
 
 
-def _counts(radii: FloatArray, heights: FloatArray, ring_moments: FloatArray, digits: float) -> IntArray:
-    """Return the number of dipoles per plane and ring, shape (planes, rings).
+def _counts(rings: Rings, digits: float) -> IntArray:
+    """Return the number of dipoles on each ring, shape (n_rings,).
 
     A ring of k dipoles differs from a smooth one, at a distance d, by its k-th harmonic, about e^(-k d / radius): so
     k = radius / d * `digits`, where the weak outer rings may have fewer by the logarithm of their moment.
     """
-    strength = np.abs(ring_moments) / np.abs(ring_moments).max()
-    wanted = radii / (CHECK_DISTANCE - heights[:, None]) * (digits + np.log(strength))
+    strength = np.abs(rings.axial) / np.abs(rings.axial).max()
+    wanted = rings.radii / (CHECK_DISTANCE - rings.behind) * (digits + np.log(strength))
     counts: IntArray = np.maximum(np.ceil(wanted), _MIN_PER_RING).astype(np.int32)
     return counts
 
 
-def _dipoles(
-    wings: Sequence[Wing], radii: FloatArray, heights: FloatArray, ring_moments: FloatArray, digits: float
-) -> tuple[FloatArray, FloatArray]:
+def _dipoles(wings: Sequence[Wing], rings: Rings, digits: float) -> tuple[FloatArray, FloatArray]:
     """Spread the rings' moments over equal dipoles, as many as `_counts` says."""
     positions, moments = [], []
-    for height, counts in zip(heights, _counts(radii, heights, ring_moments, digits), strict=True):
-        for radius, moment, count in zip(radii, ring_moments, counts, strict=True):
-            angle = 2.0 * np.pi * (np.arange(count) + 0.5) / count  # symmetric about y = 0
-            ring = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full_like(angle, height)])
-            positions.append(ring)
-            moments.append(np.tile([0.0, 0.0, moment / count], (len(angle), 1)))
+    for index, count in enumerate(_counts(rings, digits)):
+        radius, height = rings.radii[index], rings.heights[index]
+        angle = 2.0 * np.pi * (np.arange(count) + 0.5) / count  # symmetric about y = 0
+        ring = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full_like(angle, height)])
+        moment = np.tile([0.0, 0.0, rings.axial[index] / count], (len(angle), 1))
+        if rings.radial[index] != 0.0:
+            moment[:, :2] = rings.radial[index] / count * ring[:, :2] / radius
+        positions.append(ring)
+        moments.append(moment)
     local, local_moments = np.concatenate(positions), np.concatenate(moments)
     return (
         np.concatenate([wing.pose.apply(local) for wing in wings]),

@@ -1,51 +1,9 @@
-"""Build coils by name, from published windings."""
+"""Build coils by name, from published windings; the drawings are in `coils.catalogue`."""
 
-from collections.abc import Callable
-
+from coils.catalogue import DRAWINGS, Drawing, Published
 from coils.coil import Coil
-from coils.shapes import circular, figure_of_eight
 
-__all__ = ["list_coils", "load_coil"]
-
-_DENG = "winding: Deng et al., Brain Stimul 2013;6:1-13, supplement"
-_DRAKAKI = "Drakaki et al., Brain Stimul 2022;15:697-706"
-
-
-def _magstim_70mm() -> Coil:
-    """Build the Magstim 70 mm figure-of-eight (9925, 3190): row 31 of Deng's table."""
-    return figure_of_eight(
-        name="magstim-70mm",
-        inner_diameter=56.0,
-        outer_diameter=87.0,
-        turns=9,
-        wire_width=1.75,
-        wire_height=6.0,
-        # Thielscher and Kammer, NeuroImage 2002;17:1117-1130: casing 3 mm below the winding.
-        clearance=3.0,
-        max_didt=114.73e6,
-        source=f"{_DENG}, no. 31; casing 3 mm below the winding: Thielscher and Kammer 2002; max dI/dt with Magstim "
-        f"Rapid: {_DRAKAKI}",
-    )
-
-
-def _magstim_90mm_circular() -> Coil:
-    """Build the Magstim 90 mm circular coil: row 5 of Deng's table. The limit of its stimulator is not published."""
-    return circular(
-        name="magstim-90mm-circular",
-        inner_diameter=66.0,
-        outer_diameter=123.0,
-        turns=14,
-        wire_width=1.75,
-        wire_height=6.0,
-        clearance=3.0,
-        source=f"{_DENG}, no. 5; casing 3 mm below the winding taken over from the 70 mm coil",
-    )
-
-
-_COILS: dict[str, Callable[[], Coil]] = {
-    "magstim-70mm": _magstim_70mm,
-    "magstim-90mm-circular": _magstim_90mm_circular,
-}
+__all__ = ["Published", "list_coils", "load_coil", "published"]
 
 
 def list_coils() -> tuple[str, ...]:
@@ -56,7 +14,7 @@ def list_coils() -> tuple[str, ...]:
     >>> "magstim-70mm" in list_coils()
     True
     """
-    return tuple(sorted(_COILS))
+    return tuple(sorted(DRAWINGS))
 
 
 def load_coil(name: str) -> Coil:
@@ -82,6 +40,35 @@ def load_coil(name: str) -> Coil:
     >>> load_coil("magstim-70mm").max_didt
     114730000.0
     """
-    if name not in _COILS:
+    return _drawing(name).build(name)
+
+
+def published(name: str) -> tuple[Published, ...]:
+    """Return the published half-value depths and spreads of a named coil.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_coils()`.
+
+    Returns
+    -------
+    tuple of Published
+
+    Raises
+    ------
+    ValueError
+        If there is no coil of this name; the message lists all names.
+
+    Examples
+    --------
+    >>> published("magstim-70mm")[0].depth
+    14.1
+    """
+    return _drawing(name).published
+
+
+def _drawing(name: str) -> Drawing:
+    if name not in DRAWINGS:
         raise ValueError(f"name must be one of {', '.join(list_coils())}; got {name!r}.")
-    return _COILS[name]()
+    return DRAWINGS[name]

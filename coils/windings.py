@@ -154,11 +154,15 @@ class Wing:
         Winding frame -> coil frame.
     sense : int
         +1 when positive coil current runs counter-clockwise about the wing's z axis, -1 when clockwise.
+    dome : float, optional
+        How far the dipoles in the winding's opening stand back from it (mm), see `coils.domes`; 0 for a flat disc of
+        dipoles. The winding itself, `potential` and `wires` are the same for any dome.
     """
 
     winding: Winding
     pose: Pose
     sense: int
+    dome: float = 0.0
 
     def potential(self, points: FloatArray) -> FloatArray:
         """Compute the exact vector potential of the wing's filaments, shape (n_points, 3); see `coils.potential`."""

@@ -1,9 +1,9 @@
-"""Coil: checks, named directions, checksum, summary, named coils."""
+"""Coil: checks, named directions, checksum, summary."""
 
 import numpy as np
 import pytest
 
-from coils import Coil, Wire, circular, figure_of_eight, list_coils, load_coil
+from coils import Coil, Wire, circular, figure_of_eight, load_coil
 from efield.analytic import free_space_field
 from meshes import Surface
 
@@ -16,39 +16,6 @@ PAIR = dict(positions=[[30, 0, -6], [-30, 0, -6]], moments=[[0, 0, 0.04], [0, 0,
 def test_casing_of_this_test_is_outward() -> None:
     assert TETRAHEDRON.is_closed
     assert TETRAHEDRON.volume > 0.0
-
-
-@pytest.mark.parametrize("name", list_coils())
-def test_named_coils_have_all_that_a_user_needs(name: str) -> None:
-    coil = load_coil(name)
-    assert coil.name == name
-    assert coil.casing is not None
-    assert coil.casing.is_closed
-    assert coil.wires
-    assert coil.discretisation_error is not None
-    assert coil.discretisation_error <= 1e-3
-    assert "Deng" in coil.source
-    assert coil.handle.tolist() == [0.0, -1.0, 0.0]
-    wires = sum(w.moment for w in coil.wires)
-    np.testing.assert_allclose(coil.moments.sum(axis=0), wires, atol=1e-13)  # rounding
-
-
-def test_magstim_70mm_is_the_published_coil() -> None:
-    coil = load_coil("magstim-70mm")
-    right, left = coil.wing_moments
-    # Between the Stenroos-Koponen model (0.03549) and measured D70 coils (0.0371 to 0.0379 m^2), as Deng's winding is.
-    assert 0.0355 < right[2] < 0.0371
-    np.testing.assert_allclose(left, -right, atol=1e-14)  # rounding
-    assert coil.max_didt == 114.73e6  # Drakaki 2022, Magstim Rapid
-    assert coil.n_dipoles <= 300
-    head_side = coil.casing.vertices[:, 2].max()
-    assert head_side == 0.0
-    assert max(w.path[:, 2].max() for w in coil.wires) < -3.0  # Thielscher and Kammer 2002: 3 mm of casing
-
-
-def test_unknown_name_lists_the_names() -> None:
-    with pytest.raises(ValueError, match=r"name must be one of magstim-70mm, .*; got 'magstim'."):
-        load_coil("magstim")
 
 
 @pytest.mark.parametrize("wing_angle", [180.0, 150.0, 100.0])
