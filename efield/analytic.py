@@ -16,7 +16,13 @@ import numpy.typing as npt
 from meshes import arrays
 from meshes.arrays import FloatArray
 
-__all__ = ["free_space_field", "free_space_field_of_loop", "sphere_field", "sphere_field_of_loop"]
+__all__ = [
+    "free_space_field",
+    "free_space_field_of_loop",
+    "sphere_field",
+    "sphere_field_of_elements",
+    "sphere_field_of_loop",
+]
 
 # Point-source pairs handled at a time: a dozen temporary arrays of this size stay in the processor's cache.
 _PAIRS_PER_BLOCK = 65_536
@@ -176,7 +182,64 @@ def sphere_field_of_loop(
     nearest = _nearest_to_origin(start, end)
     outer = _check_outside(x, float(nearest.min()), radius, "path")
     r, dl = _wire_nodes(start, end, nearest - outer)
-    scale = wire_factor() * _finite(didt, "didt")
+    return _field_of_elements(x, r, dl, wire_factor() * _finite(didt, "didt"))
+
+
+def sphere_field_of_elements(
+    points: npt.ArrayLike,
+    positions: npt.ArrayLike,
+    vectors: npt.ArrayLike,
+    *,
+    didt: float = 1e6,
+    centre: npt.ArrayLike = (0.0, 0.0, 0.0),
+    radius: float | None = None,
+) -> FloatArray:
+    """Compute the field that point-like current elements induce in a layered sphere.
+
+    Parameters
+    ----------
+    points, didt, centre, radius
+        As in `sphere_field`.
+    positions : array_like, shape (n_elements, 3)
+        Middles of the elements, all outside the sphere (mm).
+    vectors : array_like, shape (n_elements, 3)
+        From start to end of each, times its turns (mm); see `coils.Segments`.
+
+    Returns
+    -------
+    ndarray, shape (n_points, 3)
+        E = -dA/dt - grad(phi) (V/m).
+
+    Raises
+    ------
+    ValueError
+        If an element is not outside the sphere, a point is not inside, or there are not as many vectors as positions.
+
+    Notes
+    -----
+    The integrand of `sphere_field_of_loop` for each element. It is zero for an element that points at the centre, so
+    that the sum is the field of the circuit which the elements form with straight leads from their ends away from the
+    centre to infinity; a closed circuit needs none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> field = sphere_field_of_elements([[10, 0, 80]], [[0, 0, 100]], [[0, 0, 3]])
+    >>> bool((field == 0.0).all())
+    True
+    """
+    origin = arrays.vector(centre, "centre")
+    x = arrays.vectors(points, "points", allow_single=True) - origin
+    r = arrays.vectors(positions, "positions", allow_single=True) - origin
+    v = arrays.vectors(vectors, "vectors", allow_single=True)
+    if len(v) != len(r):
+        raise ValueError(f"vectors must be one row per position ({len(r)}); got {len(v)} rows.")
+    _check_outside(x, float(np.linalg.norm(r, axis=1).min(initial=np.inf)), radius, "positions")
+    return _field_of_elements(x, r, v, wire_factor() * _finite(didt, "didt"))
+
+
+def _field_of_elements(x: FloatArray, r: FloatArray, dl: FloatArray, scale: float) -> FloatArray:
+    """Sum the integrand in the notes of `sphere_field_of_loop`, relative to the centre, over elements dl at r."""
     distance = np.linalg.norm(r, axis=1)
     r_cross_dl = np.cross(r, dl)
 

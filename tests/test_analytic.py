@@ -8,6 +8,7 @@ from scipy.constants import mu_0
 from scipy.spatial.transform import Rotation
 
 from efield import _harmonics, analytic
+from tests.wire_cases import circle, elements_of
 
 STEP = 1e-2  # mm; central differences then err by about (STEP / 10 mm)^2 = 1e-6 at most, and 1e-9 by rounding
 
@@ -164,6 +165,33 @@ def test_loop_closed_twice_and_reversed(points):
     assert largest(analytic.sphere_field_of_loop(points, loop[::-1]) + field) < 1e-13 * largest(field)
 
 
+def test_elements_of_a_loop_are_its_line_integral(points):
+    """Twelve Gauss points on each side of 20 mm, 15 mm off the sphere."""
+    path = circle(40.0, 95.0, 12) + np.array([5.0, -8.0, 0.0])
+    elements = elements_of(path, 12)
+    loop = analytic.sphere_field_of_loop(points, path, radius=81.0, didt=2e6)
+    found = analytic.sphere_field_of_elements(points, elements.points, elements.vectors, radius=81.0, didt=2e6)
+    np.testing.assert_allclose(found, loop, rtol=0, atol=1e-10 * np.abs(loop).max())
+
+
+def test_the_field_of_a_single_element(points, dipoles):
+    """Tangential, without sources, and with the radial curl of Biot and Savart: its leads are radial and add none."""
+    positions, vectors = dipoles
+
+    def field(x):
+        return analytic.sphere_field_of_elements(x, positions[:1], 50.0 * vectors[:1], radius=90.0)
+
+    values = field(points)
+    assert np.abs(np.einsum("pi,pi->p", values, points)).max() < 1e-12 * 80.0 * np.abs(values).max()
+    curl, divergence = derivatives(field, points)
+    assert np.abs(divergence).max() < 1e-6 * np.abs(curl).max()
+    offset = points - positions[0]
+    flux = np.cross(50.0 * vectors[0], offset) / np.linalg.norm(offset, axis=1)[:, None] ** 3  # T m per A over 1e-7
+    expected = -1e6 * 1e-7 * np.einsum("pi,pi->p", flux, points)
+    radial = np.einsum("pi,pi->p", curl, points)
+    np.testing.assert_allclose(radial, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
 def test_primary_field_on_the_axis_plane_of_a_dipole():
     """A z dipole at the origin: E_p = -(mu0 / 4 pi) didt m / x^2 along y at (x, 0, 0), in SI."""
     field = analytic.free_space_field([[50.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 0.04]], didt=2e6)
@@ -216,6 +244,20 @@ def test_bad_input_of_dipoles(change, sentence):
 def test_bad_path(path, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         analytic.sphere_field_of_loop([[0, 0, 85]], path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"vectors": [[1.0, 0.0, 0.0]] * 2}, "vectors must be one row per position (1); got 2 rows."),
+        ({"positions": [[0.0, 0.0, 79.0]]}, "positions must be outside the sphere of radius 80 mm about centre"),
+        ({"positions": [[0.0, np.nan, 90.0]]}, "positions must be finite"),
+    ],
+)
+def test_bad_input_of_elements(change, sentence):
+    arguments = {"positions": [[0.0, 0.0, 100.0]], "vectors": [[1.0, 0.0, 0.0]], **change}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        analytic.sphere_field_of_elements([[0.0, 0.0, 80.0]], **arguments)
 
 
 def test_points_on_the_source_are_refused():

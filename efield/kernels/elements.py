@@ -31,7 +31,7 @@ def add_element_potential(out: F64, points: F64, positions: F64, currents: F64) 
             dx = points[i, 0] - positions[s, 0]
             dy = points[i, 1] - positions[s, 1]
             dz = points[i, 2] - positions[s, 2]
-            inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
+            inverse = math.sqrt(1.0 / (dx * dx + dy * dy + dz * dz))
             for f in range(currents.shape[1]):
                 out[i, f, 0] += inverse * currents[s, f, 0]
                 out[i, f, 1] += inverse * currents[s, f, 1]
