@@ -236,6 +236,7 @@ def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> di
     return {
         "Coil centre": f"{_point(pose.origin)} mm, {'casing' if coil.casing else 'origin'} {gap:.1f} mm off the scalp",
         "Handle": f"points {say_direction(pose.apply_vectors(coil.handle))}",
+        "Induced E": f"points {say_direction(pose.apply_vectors(coil.current_direction))} for rising current",
         f"At {field.didt / 1e6:g} A/µs": f"peak |E| = {peak.value:#.3g} V/m on the cortex, maximum {field.maximum:#.3g}"
         f"{_share(coil, field.didt)}",
         "Peak": f"at {_point(peak.position)} mm, {_depth(head, peak.position):.1f} mm under the scalp",

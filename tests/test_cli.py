@@ -102,8 +102,8 @@ def test_the_standard_resolution_is_the_default(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("target m1-hand --coil nosuch", "--coil must be one of 'magstim-70mm'"),
-        ("simulate --out x --centre 0,0,90 --coil nosuch", "--coil must be one of 'magstim-70mm'"),
+        ("target m1-hand --coil nosuch", "--coil must be one of 'mag"),
+        ("simulate --out x --centre 0,0,90 --coil nosuch", "--coil must be one of 'mag"),
         ("target m1-hand --distance -1", "--distance must be"),
         ("target m1-hand --angle-step 0", "--angle-step must be"),
         ("target m1-hand --spacing nan", "--spacing must be"),

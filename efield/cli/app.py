@@ -30,7 +30,9 @@ class Side(StrEnum):
     right = "right"
 
 
-Coil = Annotated[str, typer.Option("--coil", help="Coil by name; `efield coils` lists them.")]
+Coil = Annotated[
+    str, typer.Option("--coil", help="Coil by name (`efield coils` lists them), or a .ccd, .tcd or .nii.gz file.")
+]
 Head = Annotated[str, typer.Option("--head", help="Head by name; `efield heads` lists them.")]
 Resolution = Annotated[
     str, typer.Option("--resolution", help="Mesh of the head: standard, or fast for a first look (pycortex).")
@@ -100,6 +102,7 @@ Examples:
 - **efield simulate --pose m1-hand-left/summary.json --out again** : the pose that a search found
 - **efield simulate --pose matsimnibs.txt --coil magstim-90mm-circular --out circular** : 4 x 4 matrix, mm
 - **efield simulate --centre -55,-10,75 --handle -0.5,-0.7,0 --out by-hand** : snaps to the scalp
+- **efield simulate --centre -55,-10,75 --current PL-AM --out by-current** : turned so that the induced current runs so
 """
 )
 def simulate(
@@ -117,6 +120,14 @@ def simulate(
         str | None,
         typer.Option("--handle", help="With --centre: direction of the handle, x,y,z; default: to the back."),
     ] = None,
+    current: Annotated[
+        str | None,
+        typer.Option(
+            "--current",
+            help="With --centre, instead of --handle: direction of the current induced by rising coil current: PA, AP, "
+            "LM, ML, PL-AM, AM-PL (P posterior, A anterior, L lateral, M medial), or x,y,z.",
+        ),
+    ] = None,
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",
     resolution: Resolution = "standard",
@@ -132,6 +143,7 @@ def simulate(
             pose_file=pose,
             centre=centre,
             handle=handle,
+            current=current,
             coil_name=coil,
             head_name=head,
             resolution=resolution,
@@ -151,13 +163,30 @@ def heads() -> None:
         show_heads()
 
 
-@app.command()
-def coils() -> None:
-    """List the coils: winding, limits, sources."""
-    from efield.cli.lists import show_coils
+@app.command(
+    epilog="""
+Examples:
+
+- **efield coils** : all coils that have names
+- **efield coils magstim-70mm** : handle, direction of the induced current, moments, limits, sources
+- **efield coils mine.ccd --pictures sheets** : the same of a file, and its sheet as a PNG file
+"""
+)
+def coils(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME_OR_FILE]", help="One coil, by name or .ccd, .tcd or .nii.gz file.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", "-o", metavar="DIR", help="Draw a sheet of each coil into this folder."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.")] = False,
+) -> None:
+    """List the coils, or describe one: winding, signs, limits, sources."""
+    from efield.cli.coil_lists import run
 
     with complaints():
-        show_coils()
+        run(name, pictures=pictures, markdown=markdown)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Print what can be named: heads, coils, targets."""
+"""Print what can be named: heads and targets; coils are in `efield.cli.coil_lists`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.table import Table
 from efield.cli.names import check_names
 from efield.cli.terminal import err, out
 
-__all__ = ["show_coils", "show_heads", "show_targets"]
+__all__ = ["show_heads", "show_targets"]
 
 
 def show_heads() -> None:
@@ -19,23 +19,6 @@ def show_heads() -> None:
         table.add_column(column, overflow="fold", no_wrap=column in ("head", "resolution"))
     for head in HEADS:
         table.add_row(head.name, head.resolution, head.source, head.licence)
-    out().print(table)
-
-
-def show_coils() -> None:
-    """Print a table of the coils."""
-    import coils
-
-    table = Table(title="Coils (--coil)", title_justify="left")
-    table.add_column("coil", no_wrap=True)
-    for column in ("dipoles", "error of the dipoles", "max dI/dt (A/µs)"):
-        table.add_column(column, justify="right")
-    table.add_column("source", overflow="fold")
-    for name in coils.list_coils():
-        coil = coils.load_coil(name)
-        error = "unknown" if coil.discretisation_error is None else f"{100.0 * coil.discretisation_error:.2g} %"
-        limit = "unknown" if coil.max_didt is None else f"{coil.max_didt / 1e6:.1f}"
-        table.add_row(name, str(coil.n_dipoles), error, limit, coil.source)
     out().print(table)
 
 

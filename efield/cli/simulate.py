@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from efield.cli.names import check_names
+from efield.cli.names import check_names, open_coil
 from efield.cli.target import say_written
 from efield.cli.terminal import show_facts, stages
 
@@ -20,15 +20,13 @@ __all__ = ["read_pose", "run"]
 # Where a JSON file may hold the matrix: summary.json of this program, or a plain object.
 _KEYS = ("pose", "matrix_coil_to_head_mm", "matrix", "matsimnibs")
 
-# Where the handle points unless said otherwise.
-_BACK = [0.0, -1.0, 0.0]
-
 
 def run(
     *,
     pose_file: Path | None,
     centre: str | None,
     handle: str | None,
+    current: str | None,
     coil_name: str,
     head_name: str,
     resolution: str,
@@ -54,21 +52,25 @@ def run(
         raise ValueError("pose must be given by either --pose FILE or --centre x,y,z; got both or neither.")
     if handle is not None and centre is None:
         raise ValueError("--handle must be given with --centre; got it with --pose, which says it already.")
+    if current is not None and (centre is None or handle is not None):
+        other = "--pose" if centre is None else "--handle"
+        raise ValueError(f"--current must be given with --centre alone; got it with {other}, which says it already.")
     pose = None if pose_file is None else read_pose(pose_file)
     point = [] if centre is None else _triple(centre, "--centre")
-    grip = _BACK if handle is None else _triple(handle, "--handle")
+    grip = None if handle is None else _triple(handle, "--handle")
+    # A name, or three numbers; names that are none are told by `place`.
+    flow = _triple(current, "--current") if current is not None and "," in current else current
 
-    import coils
     import efield
     import meshes
 
-    check_names(coil=coil_name, head=head_name, resolution=resolution)
-    coil = coils.load_coil(coil_name)
+    check_names(head=head_name, resolution=resolution)
+    coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
         head = meshes.load_head(head_name, resolution=resolution)
         if pose is None:
-            pose = efield.place(head, point, handle=grip, distance=distance, coil=coil)
+            pose = efield.place(head, point, handle=grip, current=flow, distance=distance, coil=coil)
         progress("prepare the solver")
         solver = efield.BemSolver(head)
         progress("solve")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from efield.cli.names import check_names
+from efield.cli.names import check_names, open_coil
 from efield.cli.terminal import err, show_facts, stages
 
 __all__ = ["run"]
@@ -49,14 +49,13 @@ def run(
         arrays.positive(value, option)
     arrays.non_negative(distance, "--distance")
 
-    import coils
     import efield
     import meshes
     from efield.targeting.search import check_search
 
-    check_names(target=name, coil=coil_name, head=head_name, resolution=resolution)
+    check_names(target=name, head=head_name, resolution=resolution)
     check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
-    coil = coils.load_coil(coil_name)
+    coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
         head = meshes.load_head(head_name, resolution=resolution)

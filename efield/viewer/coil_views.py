@@ -198,9 +198,11 @@ def _draw_sources(axes: Axes, flat: Flat, coil: Coil) -> None:
             LineCollection(list(flat.of(ends).transpose(1, 0, 2)), colors=WIRE, linewidths=1.2, zorder=10)
         )
     if coil.n_dipoles:
-        moment = 1e4 * coil.moments[:, 2]
+        # The strongest last, so that a stack of layers shows its strongest dipole.
+        order = np.argsort(np.abs(coil.moments[:, 2]), kind="stable")
+        moment = 1e4 * coil.moments[order, 2]
         largest = float(np.abs(moment).max()) or 1.0
-        across, up = flat.of(coil.positions).T
+        across, up = flat.of(coil.positions[order]).T
         spots = axes.scatter(
             across,
             up,
