@@ -149,7 +149,7 @@ TABLE: list[tuple[str, Writer, str]] = [
     ("empty.nii.gz", text(""), r"a file with content; got .*empty.nii.gz"),
     ("coil.txt", text(GOOD_CCD), r"must end in .ccd, .tcd, .nii.gz or .nii; got 'coil.txt'"),
     ("coil.ccd.gz", raw(gzip.compress(GOOD_CCD.encode())), r"must end in .*; got 'coil.ccd.gz'"),
-    ("huge.ccd", sparse(1 << 40), r"at most 268,435,456 bytes, as coil files are; got .*huge.ccd of 1,099,511,627,776"),
+    ("huge.ccd", sparse(1 << 40), r"at most 67,108,864 bytes, as coil files are; got .*huge.ccd of 1,099,511,627,776"),
     ("huge.nii.gz", sparse(1 << 40), r"at most 537,919,488 bytes, .*huge.nii.gz"),
     # .ccd: the count
     ("no-count.ccd", text("# only a header\n"), r"must stand in the second line of no-count.ccd; got none"),
@@ -185,7 +185,9 @@ TABLE: list[tuple[str, Writer, str]] = [
         r"millimetres.ccd must be a dipole in metres, .* Divide positions in mi",
     ),
     ("zero.ccd", row("0.03 0 0 0 0 0"), r"moments in zero.ccd must not all be zero"),
-    ("long-line.ccd", sparse(1 << 27, b"# "), r"line 1 of long-line.ccd must be at most 4096 bytes long"),
+    ("long-line.ccd", sparse(1 << 26, b"# "), r"line 1 of long-line.ccd must be at most 4096 bytes long"),
+    ("digits.ccd", row("1" * 4000), r"line 4 of digits.ccd must be six numbers"),
+    ("digits-points.ccd", row(" ".join(["1" * 600 + ".1e1"] * 5) + " x"), r"line 4 of digits-points.ccd must be six"),
     ("long-row.ccd", text("# x\n1\n# c\n" + "1 " * 5000), r"line 4 of long-row.ccd must be at most 4096 bytes long"),
     (
         "latin.ccd",
@@ -338,7 +340,7 @@ def test_paths_that_are_none() -> None:
 
 @pytest.mark.parametrize("name", ["long-line.ccd", "count-huge.ccd", "junk.ccd"])
 def test_bad_text_is_left_at_the_first_bad_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However large the file is: of the 128 MB of the first no more than one line."""
+    """However large the file is: of the 64 MB of the first no more than one line."""
     opened: list[coils.files.limits.Lines] = []
 
     class Watched(coils.files.limits.Lines):

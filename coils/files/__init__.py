@@ -14,7 +14,7 @@ __all__ = ["SUFFIXES", "read_coil", "write_coil"]
 SUFFIXES = (".ccd", ".tcd", ".nii.gz", ".nii")
 
 
-def read_coil(path: str | os.PathLike[str], *, sidecars: bool = True) -> Coil:
+def read_coil(path: str | os.PathLike[str], *, sidecars: bool = True, close: bool = True) -> Coil:
     r"""Read a coil from a file.
 
     Parameters
@@ -25,6 +25,8 @@ def read_coil(path: str | os.PathLike[str], *, sidecars: bool = True) -> Coil:
     sidecars : bool, optional
         Whether to read the casing (.stl) that lies beside a .ccd or .nii.gz under the same name, and the pulse (.tsv)
         beside a .ccd.
+    close : bool, optional
+        Whether open wires of a .tcd are closed; see `coils.files.tcd.read_tcd`.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def read_coil(path: str | os.PathLike[str], *, sidecars: bool = True) -> Coil:
     if suffix == ".tcd":
         from coils.files.tcd import read_tcd
 
-        return read_tcd(path)
+        return read_tcd(path, close=close)
     from coils.files.nifti import read_nifti
 
     return read_nifti(path, sidecars=sidecars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -13,7 +14,7 @@ import numpy as np
 
 from coils.coil import Coil
 from coils.files import limits
-from coils.files.ccd_header import Header, shifted
+from coils.files.ccd_header import NUMBER, Header, move_point
 from coils.files.stl import casing_beside, read_stl, write_stl
 from coils.stimulators import Stimulator
 from coils.waveform_files import read_waveform, write_waveform
@@ -24,6 +25,8 @@ __all__ = ["check_handle", "read_ccd", "write_ccd"]
 
 # The shortest row: six digits, five blanks and the end of the line.
 _SHORTEST_ROW = 12
+
+_ROW = re.compile(rf"(?:{NUMBER}\s+){{5}}{NUMBER}")
 
 # No coil reaches further from its centre (mm); a file in millimetres, read as metres, does.
 _FARTHEST = 2000.0
@@ -123,23 +126,21 @@ def _dipoles(lines: limits.Lines, count: int) -> FloatArray:
                 f"rows of {lines.name} must be as many as its number of dipoles, {count}; got more, in line "
                 f"{lines.number}."
             )
-        words = line.split()
-        try:
-            if len(words) != 6:
-                raise ValueError
-            dipoles[row] = [shifted(word, 3 if i < 3 else 0) for i, word in enumerate(words)]
-        except ValueError:
+        if not _ROW.fullmatch(line):
             raise ValueError(
                 f"line {lines.number} of {lines.name} must be six numbers, a position (m) and a moment (A m^2); got "
                 f"{limits.brief(line)}."
-            ) from None
-        farthest = np.abs(dipoles[row, :3]).max()
-        if farthest > _FARTHEST or not np.isfinite(dipoles[row]).all():
+            )
+        words = line.split()
+        position = [move_point(word, 3) for word in words[:3]]
+        moment = [float(word) for word in words[3:]]
+        # Plain Python, as NumPy takes longer for a row than all the rest.
+        if not all(-_FARTHEST <= x <= _FARTHEST for x in position) or not all(map(math.isfinite, moment)):
             raise ValueError(
                 f"line {lines.number} of {lines.name} must be a dipole in metres, within {_FARTHEST / 1e3:g} m of the "
-                f"coil's centre, of finite moment; got {limits.brief(line)}. "
-                "Divide positions in millimetres by 1000."
+                f"coil's centre, of finite moment; got {limits.brief(line)}. Divide positions in millimetres by 1000."
             )
+        dipoles[row] = position + moment
         row += 1
     if row < count:
         raise ValueError(

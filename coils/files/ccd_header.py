@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from coils.files.limits import brief
 
-__all__ = ["Header", "shifted"]
+__all__ = ["NUMBER", "Header", "move_point", "shifted"]
 
 # SimNIBS takes a value with a point for a number, one of digits for a whole number and one with a comma for a list, and
 # splits the line at semicolons and equal signs: a text with one of these it cannot read.
@@ -18,7 +18,9 @@ _UNSAFE = re.compile(r"[.,;=]|^\d*$|^none$", re.IGNORECASE)
 # "D70.ccd version 1.0 number of elements"
 _DESCRIPTION = re.compile(r"(?P<name>.*)\bversion\s+(?P<version>\d+\.\d+)")
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
+# A finite decimal number. Each text fits in one way only, so that no text takes long to be refused.
+NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?"
+_NUMBER = re.compile(NUMBER)
 
 
 def shifted(number: str, places: int) -> float:
@@ -50,6 +52,11 @@ def shifted(number: str, places: int) -> float:
     """
     if not _NUMBER.fullmatch(number):
         raise ValueError(f"number must be a finite decimal number; got {brief(number)}.")
+    return move_point(number, places)
+
+
+def move_point(number: str, places: int) -> float:
+    """Do the work of `shifted` for a text that is known to fit `NUMBER`."""
     mantissa, _, exponent = number.lower().partition("e")
     return float(f"{mantissa}e{int(exponent or 0) + places}")
 

@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 __all__ = ["MOST_BYTES", "MOST_IN_LINE", "Lines", "brief", "existing_file", "replacing"]
 
-# A .ccd of this size holds two million dipoles, an .stl five million triangles; measured coils have some thousand.
-MOST_BYTES = 1 << 28
+# A .ccd of this size holds some 500 000 dipoles, an .stl 1.3 million triangles; measured coils have some thousand.
+MOST_BYTES = 1 << 26
 
 # Rows of six numbers take some 150 bytes, headers some 300.
 MOST_IN_LINE = 4096
