@@ -12,6 +12,7 @@ import numpy as np
 from meshes import arrays
 from meshes.checks import check_surface, crossing_pairs, winding_numbers
 from meshes.files.boundaries import AIR, Boundary, tissue_boundaries
+from meshes.files.fiff import parse_bem
 from meshes.files.gmsh import TetrahedralMesh, read_msh
 from meshes.files.surfaces import joined, read_surface
 from meshes.head import HeadModel, Interface
@@ -29,6 +30,7 @@ _NAMES = {
     ("scalp", AIR): "scalp",
     ("skull", "scalp"): "outer_skull",
     ("csf", "skull"): "inner_skull",
+    ("brain", "skull"): "inner_skull",
     ("grey", "csf"): "pial",
     ("white", "grey"): "white",
 }
@@ -52,7 +54,8 @@ def read_head(
     path : path-like
         A Gmsh mesh (.msh 2.2 or 4.1, as SimNIBS writes it; mm), a SimNIBS folder m2m_SUBJECT (its SUBJECT.msh, and
         surfaces/lh.central.gii and rh.central.gii as cortex if they are there), or a .toml file that lists surfaces
-        (see Notes).
+        (see Notes), or MNE's surfaces of boundary elements (-bem.fif), with the conductivities that the file holds, in
+        its frame (MNE: FreeSurfer's surface RAS, which is not scanner RAS) and as tissues "scalp", "skull", "brain".
     conductivities : mapping of str to float, optional
         Conductivities (S/m) by tissue, instead of the file's and of `meshes.tissues.TISSUES`.
     cortex : Surface, path-like or sequence of path-like, optional
@@ -125,8 +128,8 @@ def read_head(
     changes = dict(conductivities or {})
     given = None if cortex is None else (_cortex(cortex, Path(), "mm"), "given by the caller")
     if file.is_dir():
-        file, found = _m2m(file, ask_cortex=given is None)
-        given = given or found
+        file, central = _m2m(file, ask_cortex=given is None)
+        given = given or central
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists; got {str(file)!r}.")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -139,9 +142,27 @@ def read_head(
         raise ValueError(f"tissues and merge must be left out but for a mesh; got them for {file.name}.")
     if file.suffix.lower() == ".toml":
         return _listed_head(file, changes, given, name, provenance)
+    if file.suffix.lower() == ".fif":
+        return _bem_head(file, changes, given, name, provenance)
     raise ValueError(
-        f"path must be a .msh or .toml file or an m2m folder; got {file.name}. For surfaces, write a .toml."
+        f"path must be a .msh, .toml or .fif file or an m2m folder; got {file.name}. For surfaces, write a .toml."
     )
+
+
+def _bem_head(
+    file: Path,
+    changes: Mapping[str, float],
+    given: tuple[Surface, str] | None,
+    name: str | None,
+    provenance: dict[str, str],
+) -> HeadModel:
+    """Return the head of a FIFF file's surfaces."""
+    found = parse_bem(file.read_bytes(), file.name)
+    surfaces = [one.surface for one in found]
+    boundaries = [Boundary(surface, surface.name, _around(surface, surfaces)) for surface in surfaces]
+    own = {one.surface.name: one.sigma for one in found if one.sigma is not None}
+    sigmas = conductivity_table([surface.name for surface in surfaces], changes, own)
+    return _head(name or file.stem, boundaries, sigmas, given, provenance, {})
 
 
 def _m2m(folder: Path, *, ask_cortex: bool) -> tuple[Path, tuple[Surface, str] | None]:
