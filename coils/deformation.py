@@ -104,7 +104,7 @@ class Motion:
         axis = arrays.vectors(self.axis, "axis")
         if len(axis) != 2:
             raise ValueError(f"axis must be two points; got {len(axis)}.")
-        if not np.linalg.norm(axis[1] - axis[0]) > 0.0:
+        if np.array_equal(axis[0], axis[1]):
             raise ValueError(f"axis must be two different points; got {axis[0].tolist()} twice.")
         object.__setattr__(self, "axis", axis)
 

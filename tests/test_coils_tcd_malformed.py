@@ -249,6 +249,14 @@ CASES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
         changed("deformRangeList", 0, "range", to=[0, 0, 1]),
         "range of bad.tcd must be a list of 2; got 3",
     ),
+    "far axis": (
+        changed("deformList", 1, "point2", to=[0, 0, 1e200]),
+        "point2 of bad.tcd must be numbers up to 10000 mm",
+    ),
+    "far range": (
+        changed("deformRangeList", 0, "range", to=[0, 1e300]),
+        "range of bad.tcd must be numbers up to 10000",
+    ),
     "unknown motion": (
         changed("deformList", 0, "type", to="twist"),
         "type of bad.tcd must be x, y, z or rot2p; got 'twist'",

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from coils.files.tcd_schema import Node
+from coils.files.tcd_schema import FAR, Node
 from meshes.arrays import FloatArray
 
 __all__ = ["decode", "decode_grid", "encode", "indices"]
@@ -17,11 +17,8 @@ __all__ = ["decode", "decode_grid", "encode", "indices"]
 # One binary array may unpack to this (bytes): 700,000 points. The H1 coil, the largest known, has 15,000.
 _LARGEST = 1 << 24
 
-# Beyond this (mm, or A m^2, or T m) a number is no part of a coil, and sums of squares would not stay finite.
-_FAR = 1e4
 
-
-def decode(node: Node, columns: int | None, *, least: int = 1, bound: float = _FAR) -> FloatArray:
+def decode(node: Node, columns: int | None, *, least: int = 1, bound: float = FAR) -> FloatArray:
     """Return an array of finite numbers.
 
     Parameters
@@ -82,7 +79,7 @@ def decode_grid(node: Node) -> FloatArray:
         )
     x = _shape_of(node)
     array = _from_lists(node, (*x, 3))
-    _check_finite(node, array, _FAR)
+    _check_finite(node, array, FAR)
     return array
 
 

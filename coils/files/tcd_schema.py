@@ -15,13 +15,16 @@ import numpy as np
 
 from coils.files.limits import brief
 
-__all__ = ["MOST_BYTES", "Budget", "Node", "parse"]
+__all__ = ["FAR", "MOST_BYTES", "Budget", "Node", "parse"]
 
 # Real files have 1 to 3 MB. A Python list takes some 60 bytes and a number some 30 where the text has two or three, so
 # lists and commas are counted before the text is parsed.
 MOST_BYTES = 1 << 26
 _MOST_BRACKETS = 2_000_000
 _MOST_COMMAS = 8_000_000
+
+# Beyond this (mm or degrees, A m^2, T m) a number is no part of a coil, and sums of squares would not stay finite.
+FAR = 1e4
 
 
 @dataclass
@@ -160,8 +163,11 @@ class Node:
         return number
 
     def numbers(self, count: int) -> list[float]:
-        """Return a list of `count` finite numbers."""
-        return [item.number() for item in self.items(count, count)]
+        """Return a list of `count` numbers of bearable size (mm or degrees)."""
+        found = [item.number() for item in self.items(count, count)]
+        if max(map(abs, found)) > FAR:
+            self.fail(f"numbers up to {FAR:g} mm or degrees", hint="Are the units right?")
+        return found
 
     def index(self, count: int, of: str) -> int:
         """Return an index into a list of `count`."""
