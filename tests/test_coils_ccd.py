@@ -170,6 +170,18 @@ def test_simnibs_reads_what_is_written(name: str, tmp_path: Path) -> None:
     assert vars(again.stimulator) == vars(stimulator)
 
 
+@settings(deadline=None, max_examples=300)
+@given(st.text("aZ0 .,=#-_ä/versionccdnone12", min_size=1, max_size=24).map(str.strip).filter(bool))
+def test_any_name_comes_back_and_leaves_simnibs_a_line_that_it_reads(name: str) -> None:
+    line = Header(name=name, max_didt=(1e8,), displayed_didt=2e8).line()
+    again = Header.parse(line, "x.ccd")
+    assert (again.name, again.max_didt, again.displayed_didt) == (name, (1e8,), 2e8)
+    for part in filter(None, line.split(";")[1:]):
+        key, value = part.split("=")
+        assert key == "coilname" or float(value) > 0.0
+        assert key != "coilname" or not ("." in value or "," in value or value.isdigit() or value == "none")
+
+
 def test_unknown_limits_stay_unknown(tmp_path: Path) -> None:
     write_coil(pair(), tmp_path / "x.ccd")
     again = read_coil(tmp_path / "x.ccd")

@@ -245,6 +245,21 @@ def test_the_default_grid_holds_a_head_on_any_side() -> None:
         _check_nodes(coils.load_coil(name), affine, shape)
 
 
+def test_all_formats_hold_the_same_coil(tmp_path: Path) -> None:
+    coil = two_dipoles(max_didt=1e8, casing=CASING)
+    for suffix in (".ccd", ".tcd", ".nii.gz"):
+        write_coil(coil, tmp_path / f"x{suffix}", **({"spacing": 4, "extent": BOX} if suffix == ".nii.gz" else {}))
+    from_ccd, from_tcd, sampled = (read_coil(tmp_path / f"x{suffix}") for suffix in (".ccd", ".tcd", ".nii.gz"))
+    assert from_tcd.checksum == coil.checksum
+    np.testing.assert_array_equal(from_ccd.positions, from_tcd.positions)
+    np.testing.assert_array_equal(from_ccd.moments, from_tcd.moments)
+    assert from_ccd.max_didt == from_tcd.max_didt == sampled.max_didt == 1e8
+    assert sampled.grid is not None
+    nodes = sampled.grid.nodes()
+    assert metrics.relative_error(sampled.potential(nodes), from_tcd.potential(nodes)) < 1e-12
+    np.testing.assert_array_equal(from_tcd.handle, sampled.handle)
+
+
 # Read
 
 
