@@ -6,7 +6,7 @@
 
 Greatest dI/dt, period and decay are measured (Drakaki et al., Brain Stimul 2022;15:697-706); the inductance is computed
 from the winding, without cable and stimulator, so that capacitance is an upper and voltage and energy are lower bounds.
-All coils of one stimulator share its capacitor: that this column differs for MagPro X100, 204 to 253 uF, shows how much
+All coils of one stimulator share its capacitor: that this column differs for MagPro X100, 203 to 252 uF, shows how much
 cable and the guesses in the drawings count. Recalled, not confirmed: Magstim's capacitor of 185 uF, 1.65 kV for the
 Rapid, coils of 16.35 uH (70 mm) and 17.92 uH (double cone). Thresholds are those of a membrane with one time constant,
 196 us (Peterchev et al., Clin Neurophysiol 2013;124:1364-1372), peaks of E over that of a long pulse.
