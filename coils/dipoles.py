@@ -170,8 +170,8 @@ def _relative_maximum(points: FloatArray, exact: FloatArray, positions: FloatArr
 def _rules(wing: Wing) -> Iterator[Rings]:
     layers = wing.winding.layers
     if wing.dome > 0.0:
-        for opening in range(3, _MAX_RINGS + 1):
-            for annulus in range(2, 6):
+        for opening in range(4, _MAX_RINGS - 2):
+            for annulus in range(2, 5):
                 yield dome_rings(wing, opening, annulus)
         return
     for planes in sorted({1, layers, 2 * layers}):

@@ -116,3 +116,45 @@ def test_fold_keeps_the_thickness(tilt: float) -> None:
     wedges = width * (9.0**2 - 3.0**2) * np.tan(np.radians(tilt))
     # The half disc is a polygon, 0.1 % smaller.
     assert bent.volume - flat.volume == pytest.approx(wedges, rel=0.01, abs=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    radius=st.floats(40.0, 90.0),
+    ratio=st.floats(1.0, 1.3),
+    opening=st.floats(0.3, 0.7),
+    tilt=st.floats(0.0, 50.0),
+    bridge=st.floats(0.0, 12.0),
+)
+def test_any_casing_with_holes_is_closed_with_two_holes(
+    radius: float, ratio: float, opening: float, tilt: float, bridge: float
+) -> None:
+    offset, hole = ratio * radius, opening * radius
+    casing = casing_surface(
+        radius=radius, offset=offset, thickness=12.0, tilt=np.radians(tilt), pivot=3.0, hole=hole, bridge=bridge
+    )
+    assert casing.is_closed
+    assert genus(casing) == 2.0
+    assert casing.areas.min() > 1e-6  # mm^2
+    # Through the middle of the hole, from the head to behind the plate, nothing is in the way.
+    along = np.array([np.cos(np.radians(tilt)), 0.0, np.sin(np.radians(tilt))])
+    normal = np.array([-along[2], 0.0, along[0]])
+    axis = offset * along - [0.0, 0.0, bridge] + np.linspace(-30.0, 10.0, 9)[:, None] * normal
+    np.testing.assert_allclose(winding_number(casing, axis), 0.0, atol=1e-9)
+
+
+def test_hole_takes_its_volume_away() -> None:
+    plate, ring = (casing_surface(radius=67.5, offset=62.5, thickness=12.0, hole=hole) for hole in (0.0, 43.0))
+    # Polygons with 5 mm edges are short of their circles by (edge / radius)^2 / 6: 0.2 % of a circle of 43 mm.
+    assert plate.volume - ring.volume == pytest.approx(2.0 * np.pi * 43.0**2 * 12.0, rel=3e-3)
+
+
+def test_bridge_fills_the_fold_up_to_the_origin() -> None:
+    size = dict(radius=50.0, offset=53.0, thickness=16.0, tilt=np.radians(30.0), pivot=3.0)
+    plain, bridged = casing_surface(**size), casing_surface(**size, bridge=10.0)
+    # In front of the plain fold, 10 mm lower down, a flat piece reaches to z = 0, until the wings rise above it.
+    np.testing.assert_array_equal(plain.vertices[:, :2], bridged.vertices[:, :2])
+    points = np.array([[x, 0.0, z] for x in (0.0, 8.0, -8.0) for z in (-0.5, 0.5)])
+    np.testing.assert_allclose(winding_number(bridged, points), np.tile([1.0, 0.0], 3), atol=1e-9)
+    far = np.abs(plain.vertices[:, 0]) > 25.0
+    np.testing.assert_allclose(bridged.vertices[far], plain.vertices[far] - [0.0, 0.0, 10.0], atol=1e-12)

@@ -5,6 +5,7 @@ import pytest
 
 from coils import Wire, circular, figure_of_eight
 from coils.potential import turn_potential
+from coils.shapes import place_wings, two_wings
 from coils.windings import Winding, Wing
 from efield.analytic import free_space_field_of_loop
 from meshes import Pose
@@ -146,6 +147,15 @@ def test_winding_lies_at_the_clearance_below_the_head_side() -> None:
             dict(wing_distance=60),
             "wing_distance must be at least outer_diameter, 87 mm, or the wings cross; got 60 mm.",
         ),
+        (
+            dict(wing_distance=60, interleaved=True),
+            "wing_distance must be at least 71.5 mm, or one wing reaches into the other's opening; got 60 mm.",
+        ),
+        (
+            dict(open_wings=True, casing_margin=20),
+            "open_wings must be False unless the inner diameter is four times casing_margin, 20 mm; .* 56 mm.",
+        ),
+        (dict(bridge=-1), "bridge must be zero or a positive number"),
         (dict(max_error=0), "max_error must be a positive number; got 0.0."),
         (dict(max_error=1e-12), "max_error must be at least .* for this winding, .*; got 1e-12."),
         (dict(max_didt=-5), "max_didt must be a positive number; got -5.0."),
@@ -162,3 +172,32 @@ def test_bad_wires_get_one_sentence() -> None:
         Wire(path=[[0, 0, 0], [1, 0, 0]])
     with pytest.raises(ValueError, match=r"turns must be a positive number; got -1.0."):
         Wire(path=[[0, 0, 0], [1, 0, 0], [0, 1, 0]], turns=-1)
+
+
+def test_two_wings_of_no_winding_and_of_one() -> None:
+    with pytest.raises(ValueError, match=r"windings must hold at least one coils.windings.Winding; got none."):
+        two_wings([])
+    one = two_wings([Winding(**MAGSTIM_70)])
+    assert one.checksum == figure_of_eight(**MAGSTIM_70).checksum
+
+
+def test_stack_of_two_windings_is_the_winding_of_two_layers() -> None:
+    """Two equal windings on top of each other are one of two layers: same field, each by its own dipoles."""
+    size = dict(inner_diameter=35.0, outer_diameter=75.0, turns=5, wire_width=1.75, wire_height=5.0)
+    stack = two_wings([Winding(**size), Winding(**size)], layer_gap=1.0, wing_angle=150.0)
+    layers = figure_of_eight(**size, layers=2, layer_gap=1.0, wing_angle=150.0)
+    assert stack.casing.checksum == layers.casing.checksum
+    np.testing.assert_allclose(stack.wing_moments[0], layers.wing_moments[0], rtol=1e-12)
+    points = np.random.default_rng(4).uniform([-60, -30, 30], [60, 30, 60], (40, 3))
+    field = layers.potential(points)
+    np.testing.assert_allclose(stack.potential(points), field, atol=1e-3 * np.abs(field).max())
+
+
+def test_interleaved_wings_are_where_the_distance_says() -> None:
+    """The field of overlapping wings is the sum of its two wings', each where the flat coil has it."""
+    wings = place_wings([Winding(**MAGSTIM_70)], wing_distance=75.0, interleaved=True)
+    assert [wing.pose.origin[0] for wing in wings] == [37.5, -37.5]
+    coil = figure_of_eight(**MAGSTIM_70, wing_distance=75.0, interleaved=True)
+    points = np.random.default_rng(5).uniform([-60, -30, 10], [60, 30, 40], (40, 3))
+    exact = sum(wing.potential(points) for wing in wings)
+    np.testing.assert_allclose(coil.potential(points), exact, atol=coil.discretisation_error * np.abs(exact).max())
