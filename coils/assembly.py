@@ -306,7 +306,11 @@ class Assembly:
     def _part_name(self, part: int) -> str:
         if part == 0:
             return "coil casing"
-        return self.elements[part - 1].name or f"element {part - 1}"
+        name = self.elements[part - 1].name
+        if not name:
+            return f"element {part - 1}"
+        same = sum(element.name == name for element in self.elements)
+        return name if same == 1 else f"{name} (element {part - 1})"
 
     @cached_property
     def _placed(self) -> tuple[Dipoles | Segments | PotentialGrid, ...]:

@@ -219,6 +219,8 @@ def test_casing_inside_another_collides_without_crossing() -> None:
         Element(DIPOLES, casing=Casing(ball((1, 0, 0), 5.0))),
     ]
     assert Assembly(name="nested", elements=parts).collisions() == (("shell", "element 1"),)
+    alike = [Element(DIPOLES, "ball", casing=part.casing) for part in parts]
+    assert Assembly(name="alike", elements=alike).collisions() == (("ball (element 0)", "ball (element 1)"),)
     # Only what stands in a group is asked for; here the coil's casing against the first element.
     grouped = Assembly(name="n", elements=parts, casing=Casing(ball((99, 0, 0))), groups=[[0, 1]])
     assert grouped.collisions() == ()

@@ -235,6 +235,26 @@ def test_inverted_casing_is_turned_round(tmp_path: Path) -> None:
     assert casing.volume == pytest.approx(good.volume)
 
 
+@pytest.mark.parametrize("fault", ["corner twice", "points apart", "both"])
+def test_casing_of_loose_triangles_is_mended(fault: str, tmp_path: Path) -> None:
+    """As in the MST-Twin's file, where triangles have a corner twice, and in casings that were STL files."""
+    good = ball(0.0)
+    points, faces = good.vertices, good.triangles
+    if fault != "corner twice":
+        points, faces = good.corners.reshape(-1, 3), np.arange(3 * len(good.triangles)).reshape(-1, 3)
+    if fault != "points apart":
+        faces = np.concatenate([faces, [[0, 1, 1], [5, 5, 5]]])
+    element = {"type": 1, "stimulator": 0, "points": [[0, 0, -5]], "values": [[0, 0, 0.1]]}
+    model = {"points": points.tolist(), "faces": faces.tolist()}
+    tree = {"coilElementList": [element], "stimulatorList": [{"name": "s"}], "coilModels": [model], "coilCasing": 0}
+    (tmp_path / "x.tcd").write_text(json.dumps(tree))
+    casing = read_tcd(tmp_path / "x.tcd").casing
+    assert casing is not None
+    assert casing.is_closed
+    assert casing.volume == pytest.approx(good.volume)
+    assert len(casing.vertices) == len(good.vertices)
+
+
 def test_two_stimulator_file() -> None:
     coil = read_tcd(real("two_stimulator.tcd"))
     assert [channel.max_didt for channel in coil.channels] == [122.22e6, 102.45e6]

@@ -21,7 +21,7 @@ from coils.coil import Coil
 from coils.deformation import Deformation, Motion
 from coils.elements import Casing, Dipoles, Element
 from coils.files.limits import existing_file, replacing
-from coils.files.tcd_arrays import decode, decode_grid, encode, indices
+from coils.files.tcd_arrays import decode, decode_grid, encode, indices, mended
 from coils.files.tcd_schema import MOST_BYTES, Node, parse
 from coils.grid import PotentialGrid
 from coils.segments import Segments
@@ -79,7 +79,8 @@ def read_tcd(path: str | os.PathLike[str], *, close: bool = True) -> Coil:
     Notes
     -----
     The format: https://simnibs.github.io/coil_model.schema.json. Positions in mm, moments in A m^2, current elements in
-    mm, greatest dI/dt in A/s, angles in degrees. Casings turned inside out are turned back.
+    mm, greatest dI/dt in A/s, angles in degrees. Casings turned inside out are turned back,
+    triangles that have a corner twice are left out, and equal points are joined where that closes a casing.
 
     Examples
     --------
@@ -287,11 +288,11 @@ def _deformations(parts: dict[str, Node]) -> tuple[list[Deformation], list[Motio
 def _casing(node: Node) -> Casing:
     parts = node.fields(("points", "faces"), ("minDistancePoints", "intersectPoints"))
     points = decode(parts["points"], 3, least=3)
-    surface = Surface(points, indices(parts["faces"], len(points)).astype(np.int32))
+    surface = mended(points, indices(parts["faces"], len(points)).astype(np.int32))
     if not surface.is_closed:
         node.fail("a closed surface", "one with open or doubly used edges", "Fill its holes (trimesh, MeshLab).")
     if surface.volume < 0.0:
-        surface = Surface(points, surface.triangles[:, ::-1])
+        surface = Surface(surface.vertices, surface.triangles[:, ::-1])
     kept = (decode(parts[key], 3) if key in parts else None for key in ("minDistancePoints", "intersectPoints"))
     with _naming(node):
         return Casing(surface, *kept)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from coils.files.tcd_schema import FAR, Node
-from meshes.arrays import FloatArray
+from meshes import Surface
+from meshes.arrays import FloatArray, IntArray
 
-__all__ = ["decode", "decode_grid", "encode", "indices"]
+__all__ = ["decode", "decode_grid", "encode", "indices", "mended"]
 
 # One binary array may unpack to this (bytes): 700,000 points. The H1 coil, the largest known, has 15,000.
 _LARGEST = 1 << 24
@@ -81,6 +82,18 @@ def decode_grid(node: Node) -> FloatArray:
     array = _from_lists(node, (*x, 3))
     _check_finite(node, array, FAR)
     return array
+
+
+def mended(points: FloatArray, faces: IntArray) -> Surface:
+    """Return a casing without triangles that have a corner twice; join equal points if it is not closed else."""
+    a, b, c = faces.T
+    # The casing of MagVenture's MST-Twin has 54 of them, of 154; without them it is closed.
+    surface = Surface(points, faces[(a != b) & (b != c) & (c != a)])
+    if surface.is_closed:
+        return surface
+    joined, which = np.unique(points, axis=0, return_inverse=True)
+    a, b, c = faces = which.reshape(-1)[faces].astype(np.int32).T
+    return Surface(joined, faces.T[(a != b) & (b != c) & (c != a)])
 
 
 def encode(array: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> str:
