@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,8 +106,8 @@ class Coil:
     Raises
     ------
     ValueError
-        If there is no source of a field, shapes differ, a number is not finite, all sources are zero, the casing is open or
-        turned inside out, `max_didt` is not positive or `handle` is zero.
+        If there is no source of a field, shapes differ, a number is not finite, all sources are zero, the casing is
+        open or turned inside out, `max_didt` is not positive or `handle` is zero.
 
     Examples
     --------
@@ -280,20 +279,36 @@ class Coil:
         Raises
         ------
         ValueError
-            If the field vanishes there too, so that the coil has no such direction.
+            If the field vanishes there too, so that the coil has no such direction, or its grid does not reach there.
         """
         centre = np.array([[0.0, 0.0, _DEPTH]])
         field = -self.potential(centre)[0]
-        if np.linalg.norm(field) < _CANCELLED * self._sum_of_lengths(centre[0]):
-            x = np.arange(1.0, 201.0)
-            side = np.column_stack([x, np.zeros_like(x), np.full_like(x, _DEPTH)])
-            sources = self.positions if self.segments is None else np.vstack([self.positions, self.segments.points])
-            gap = np.linalg.norm(side[:, None] - sources, axis=2).min(axis=1)
-            fields = -self.potential(side[gap >= _DEPTH / 2.0])
+        if self._cancels(field, centre[0]):
+            fields = self._fields_beside()
             field = fields[np.linalg.norm(fields, axis=1).argmax()] if len(fields) else field
         if not field.any():
             raise ValueError(f"current_direction must exist; got no field below {self.name}, neither centre nor side.")
         return arrays.unit_vector(field, "current_direction")
+
+    def _cancels(self, field: FloatArray, centre: FloatArray) -> bool:
+        """Tell whether the contributions to the field at the centre cancel there, so that its direction is noise."""
+        strength = float(np.linalg.norm(field))
+        if self.grid is None:
+            return strength < _CANCELLED * self._sum_of_lengths(centre)
+        # The contributions to a grid are not known: what is beside stands for them.
+        beside = np.linalg.norm(self._fields_beside(), axis=1)
+        return strength < _CANCELLED * float(beside.max(initial=0.0))
+
+    def _fields_beside(self) -> FloatArray:
+        """Compute the field 1 to 200 mm beside the centre on the +x side, where it is known and no source is near."""
+        x = np.arange(1.0, 201.0)
+        side = np.column_stack([x, np.zeros_like(x), np.full_like(x, _DEPTH)])
+        sources = self.positions if self.segments is None else np.vstack([self.positions, self.segments.points])
+        if len(sources):
+            side = side[np.linalg.norm(side[:, None] - sources, axis=2).min(axis=1) >= _DEPTH / 2.0]
+        if self.grid is not None:
+            side = side[self.grid.contains(side)]
+        return -self.potential(side)
 
     def _sum_of_lengths(self, point: FloatArray) -> float:
         """Sum the lengths of what dipoles and current elements contribute to the potential at a point."""
@@ -326,13 +341,19 @@ class Coil:
             digest.update(self.grid.checksum.encode())
         return digest.hexdigest()
 
+    def _direction_text(self) -> str:
+        try:
+            return f"{_text(self.current_direction)}  (of the induced E, rising current)"
+        except ValueError:
+            return f"unknown, as no field is known {_DEPTH:g} mm below the origin"
+
     def summary(self) -> str:
         """Return a text of several lines: handle, direction of the induced field, moments, dipoles and limits."""
         right, left = self.wing_moments
         lines = [
             self.name,
             f"  handle             {_text(self.handle)}",
-            f"  current_direction  {_text(self.current_direction)}  (of the induced E, rising current)",
+            f"  current_direction  {self._direction_text()}",
             f"  moment at x > 0    {_moment(right)}",
             f"  moment at x < 0    {_moment(left)}",
             f"  sources            {self._contents()}",

@@ -112,10 +112,8 @@ class PotentialGrid:
             If a point lies outside the grid, or the points are no finite (n, 3) array.
         """
         points = arrays.vectors(points, "points")
-        # Solved, not multiplied by an inverse: nodes then come back as whole numbers but for rounding.
-        voxels = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T).T
-        last = np.array(self.shape) - 1.0
-        outside = ((voxels < -_ROUNDING * (1.0 + last)) | (voxels > last + _ROUNDING * (1.0 + last))).any(axis=1)
+        voxels = self._voxels(points)
+        outside = ~self._inside(voxels)
         if outside.any():
             first = points[int(np.flatnonzero(outside)[0])]
             raise ValueError(
@@ -123,11 +121,40 @@ class PotentialGrid:
                 f"got {int(outside.sum())} of {len(points)} outside, first {first.round(1).tolist()}. "
                 "Use a coil file with a greater grid, or one of dipoles (.ccd)."
             )
-        voxels = np.clip(voxels, 0.0, last)
+        voxels = np.clip(voxels, 0.0, np.array(self.shape) - 1.0)
         result = np.empty_like(points)
         for start in range(0, len(points), _BLOCK):
             result[start : start + _BLOCK] = self._trilinear(voxels[start : start + _BLOCK])
         return result
+
+    def contains(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Tell which points lie within the grid, its border included.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, 3)
+            Points in the coil's frame (mm).
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            True where `potential` is known.
+        """
+        return self._inside(self._voxels(arrays.vectors(points, "points")))
+
+    def _voxels(self, points: FloatArray) -> FloatArray:
+        """Return voxel coordinates of points."""
+        # Solved, not multiplied by an inverse: nodes then come back as whole numbers but for rounding.
+        voxels: FloatArray = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T).T
+        return voxels
+
+    def _inside(self, voxels: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which voxel coordinates lie within the grid, but for rounding."""
+        last = np.array(self.shape) - 1.0
+        inside: npt.NDArray[np.bool_] = (np.abs(voxels - last / 2.0) <= last / 2.0 + _ROUNDING * (1.0 + last)).all(
+            axis=1
+        )
+        return inside
 
     def _trilinear(self, voxels: FloatArray) -> FloatArray:
         """Interpolate at voxel coordinates within the grid, shape (n, 3)."""

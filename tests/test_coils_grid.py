@@ -107,6 +107,26 @@ def test_a_coil_of_a_grid_has_potential_and_direction() -> None:
     assert "3 x 3 x 3 nodes" in repr(grid)
 
 
+def test_direction_of_a_circular_coil_on_a_grid_is_taken_beside_its_centre() -> None:
+    """At the centre all that is left is rounding, and that has no direction."""
+    coil = coils.load_coil("magstim-90mm-circular")
+    affine = np.diag([5.0, 5.0, 5.0, 1.0])
+    affine[:3, 3] = (-60.0, -20.0, 10.0)
+    grid = PotentialGrid(np.ones((25, 9, 5, 3)), affine)
+    values = 1e-7 * coil.potential(grid.nodes())
+    sampled = coils.Coil(grid=PotentialGrid(values.reshape(grid.values.shape), affine), name="sampled")
+    np.testing.assert_allclose(sampled.current_direction, coil.current_direction, atol=1e-3)
+    np.testing.assert_allclose(coil.current_direction, [0.0, -1.0, 0.0], atol=1e-12)  # by symmetry: rounding
+    assert sampled.grid is not None
+    # A grid elsewhere knows no such direction, and the summary says so.
+    far = coils.Coil(grid=sampled.grid.transformed(Pose.from_axes((0, 0, 80), (0, 0, 1), (0, 1, 0)).matrix), name="far")
+    with pytest.raises(ValueError, match="inside the coil's grid"):
+        _ = far.current_direction
+    assert "current_direction  unknown, as no field is known 20 mm below the origin" in far.summary()
+    assert far.grid is not None
+    assert far.grid.contains(np.array([[0, 0, 90], [0, 0, 110], [0, 0, 111], [0, 0, 20.0]])).tolist() == [1, 1, 0, 0]
+
+
 GOOD = np.ones((2, 2, 2, 3))
 
 
