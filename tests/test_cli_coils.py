@@ -104,6 +104,9 @@ def test_the_table_for_the_readme_is_markdown() -> None:
     head, rule, row = outcome.stdout.splitlines()
     assert head.count("|") == rule.count("|") == row.count("|")
     assert row.startswith("| `magstim-70mm` | figure-8 | 280 (0.096 %) | ±367 | 114.7 Magstim Rapid | ")
+    # Computed, beside the published: Deng's table, no. 31.
+    assert "| 1.39 (1.41 Deng 31), " in row
+    assert "| 14.5 (14.8 Deng 31), " in row
 
 
 def test_a_file_is_a_coil_for_simulate(small: Path) -> None:

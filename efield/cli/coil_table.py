@@ -1,9 +1,9 @@
-"""Make the README's table of coils: dipoles, moments, limits, inductance, published half values."""
+"""Make the README's table of coils: dipoles, moments, limits, inductance, half values beside published ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from efield.cli.coil_lists import error_words, kind_words, moment_words, stimulator_words
 
@@ -19,7 +19,8 @@ _HEAD = (
     ("moment, cm²", "---:"),
     ("max dI/dt, A/µs", "---"),
     ("inductance, µH", "---:"),
-    ("published d1/2, cm; S1/2, cm²", "---"),
+    ("d1/2, cm (published)", "---:"),
+    ("S1/2, cm² (published)", "---:"),
 )
 
 
@@ -29,7 +30,7 @@ def markdown_table(chosen: Iterable[Coil]) -> str:
     Parameters
     ----------
     chosen : iterable of Coil
-        Coils; for those that have a name, published half values stand in the last column.
+        Coils; for those that have a name, half values stand beside the published ones.
 
     Returns
     -------
@@ -46,17 +47,25 @@ def markdown_table(chosen: Iterable[Coil]) -> str:
             moment_words(coil),
             limit,
             _inductance(coil),
-            "; ".join(f"{row.depth / 10.0:.2f}, {row.spread / 100.0:.1f} ({row.source})" for row in _published(coil)),
+            *_half_values(coil),
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _published(coil: Coil) -> list[Any]:
-    """Return the published half values of a named coil."""
+def _half_values(coil: Coil) -> tuple[str, str]:
+    """Return d1/2 and S1/2 of a named coil in the set-up of each published row, the published ones in brackets."""
     from coils import named
+    from efield.coil_validation import published_set_up
 
-    return list(named.published(coil.name)) if coil.name in named.list_coils() else []
+    if coil.name not in named.list_coils() or coil.checksum != named.load_coil(coil.name).checksum:
+        return "", ""  # a file's coil may have the name of another
+    depths, spreads = [], []
+    for row in named.published(coil.name):
+        found = published_set_up(coil.name, row)
+        depths.append(f"{found.depth / 10.0:.2f} ({row.depth / 10.0:.2f} {row.source})")
+        spreads.append(f"{found.spread / 100.0:.1f} ({row.spread / 100.0:.1f} {row.source})")
+    return ", ".join(depths), ", ".join(spreads)
 
 
 def _inductance(coil: Coil) -> str:
