@@ -145,16 +145,14 @@ class PotentialGrid:
     def _voxels(self, points: FloatArray) -> FloatArray:
         """Return voxel coordinates of points."""
         # Solved, not multiplied by an inverse: nodes then come back as whole numbers but for rounding.
-        voxels: FloatArray = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T).T
-        return voxels
+        voxels = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T)
+        return np.ascontiguousarray(voxels.T, dtype=np.float64)
 
     def _inside(self, voxels: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which voxel coordinates lie within the grid, but for rounding."""
         last = np.array(self.shape) - 1.0
-        inside: npt.NDArray[np.bool_] = (np.abs(voxels - last / 2.0) <= last / 2.0 + _ROUNDING * (1.0 + last)).all(
-            axis=1
-        )
-        return inside
+        off_middle = np.abs(voxels - last / 2.0)
+        return np.logical_and.reduce(off_middle <= last / 2.0 + _ROUNDING * (1.0 + last), axis=1)
 
     def _trilinear(self, voxels: FloatArray) -> FloatArray:
         """Interpolate at voxel coordinates within the grid, shape (n, 3)."""
