@@ -152,7 +152,10 @@ class PotentialGrid:
         """Tell which voxel coordinates lie within the grid, but for rounding."""
         last = np.array(self.shape) - 1.0
         off_middle = np.abs(voxels - last / 2.0)
-        return np.logical_and.reduce(off_middle <= last / 2.0 + _ROUNDING * (1.0 + last), axis=1)
+        inside: npt.NDArray[np.bool_] = np.logical_and.reduce(
+            off_middle <= last / 2.0 + _ROUNDING * (1.0 + last), axis=1
+        )
+        return inside
 
     def _trilinear(self, voxels: FloatArray) -> FloatArray:
         """Interpolate at voxel coordinates within the grid, shape (n, 3)."""
