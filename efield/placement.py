@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from coils import Coil
 from efield.directions import current_on_scalp
 from efield.kernels.placement import stand_off
-from meshes import HeadModel, Pose, Surface, arrays, scalp_point
+from meshes import HeadModel, Pose, Surface, arrays, positions_10_10, scalp_point
 
 F64 = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def frames(outward: F64, forward: F64) -> F64:
 
 def place(
     head: HeadModel,
-    centre: ArrayLike,
+    centre: str | ArrayLike,
     *,
     handle: ArrayLike | None = None,
     current: str | ArrayLike | None = None,
@@ -96,9 +96,9 @@ def place(
     ----------
     head : HeadModel
         The head.
-    centre : array_like, shape (3,)
-        A point on, over or under the scalp (mm); it snaps to the nearest scalp point. An object with a `position`,
-        such as a Target, will do.
+    centre : str or array_like, shape (3,)
+        A position of the 10-10 system such as "C3" (see `meshes.positions_10_10`), or a point on, over or under the
+        scalp (mm); it snaps to the nearest scalp point. An object with a `position`, such as a Target, will do.
     handle : array_like, shape (3,), optional
         Direction in head space in which the handle leaves (any length); its part along the scalp counts. By
         default to the back.
@@ -138,7 +138,7 @@ def place(
         raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
     if coil is not None and not isinstance(coil, Coil):
         raise TypeError(f"coil must be a coils.Coil or None; got {type(coil).__name__}.")
-    wanted = arrays.vector(getattr(centre, "position", centre), "centre")
+    wanted = _named(head, centre) if isinstance(centre, str) else _position(centre)
     if handle is not None and current is not None:
         raise ValueError("handle must not be given together with current, which turns the coil too; got both.")
     point, outward = scalp_point(head, wanted)
@@ -153,6 +153,18 @@ def place(
     else:
         origin = Clearance(head, coil, distance).origins(rotation, point[None])[0]
     return Pose.from_axes(origin, -outward, rotation[0, :, 1])
+
+
+def _named(head: HeadModel, name: str) -> F64:
+    """Return a position of the 10-10 system, written in any case."""
+    positions = {key.lower(): point for key, point in positions_10_10(head).items()}
+    if name.lower() not in positions:
+        raise ValueError(f'centre must be a point (mm) or a name of the 10-10 system such as "C3"; got {name!r}.')
+    return positions[name.lower()]
+
+
+def _position(centre: ArrayLike) -> F64:
+    return arrays.vector(getattr(centre, "position", centre), "centre")
 
 
 def _forward(direction: F64, outward: F64, coil: Coil | None) -> F64:

@@ -49,7 +49,7 @@ def test_target_writes_a_result_and_says_it(small: Path) -> None:
     outcome = run("target", "m1-hand", "--side", "right", "--didt", "2e6", "--field", "80", *COARSE)
     assert outcome.exit_code == 0, outcome.stderr
     folder = small / "m1-hand-right"
-    assert sorted(path.name for path in folder.iterdir()) == ["field.vtp", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["field.vtp", "navigation", "summary.json"]
     summary = json.loads((folder / "summary.json").read_text())
     value = summary["field_at_1_A_per_us"]["at_target_V_per_m"]
     assert f"|E| = {2.0 * value:#.3g} V/m at the target" in outcome.stdout

@@ -140,6 +140,13 @@ def test_a_target_will_do_for_a_centre(sphere):
     np.testing.assert_array_equal(efield.place(sphere, target).matrix, efield.place(sphere, (10, 20, 70)).matrix)
 
 
+def test_a_name_of_the_10_10_system_will_do_for_a_centre(head):
+    expected = efield.place(head, meshes.positions_10_10(head)["C3"])
+    np.testing.assert_array_equal(efield.place(head, "c3").matrix, expected.matrix)
+    with pytest.raises(ValueError, match=r"a name of the 10-10 system such as \"C3\"; got 'hand'"):
+        efield.place(head, "hand")
+
+
 def test_many_poses_at_once_are_the_single_ones(head, coil):
     """The clearance drops far scalp points by the batch: that must not change any pose."""
     rng = np.random.default_rng(7)
@@ -167,7 +174,7 @@ def test_frames_are_right_handed_rotations():
     [
         ({"centre": (0.0, np.nan, 90.0)}, r"centre must be finite; got \[0\.0, nan, 90\.0\]"),
         ({"centre": (0.0, 90.0)}, r"centre must be a vector of shape \(3,\); got shape \(2,\)"),
-        ({"centre": "Cz"}, r"centre must be an array of real numbers; got 'Cz'"),
+        ({"centre": "Cz"}, r"fiducials must hold nasion, lpa and rpa; got a head 'spheres' without"),
         ({"distance": -1.0}, r"distance must be zero or a positive number; got -1\.0"),
         ({"distance": np.inf}, r"distance must be zero or a positive number; got inf"),
         ({"handle": (0.0, 0.0, 0.0)}, r"handle must be a direction, not the zero vector"),

@@ -102,7 +102,7 @@ Examples:
 - **efield simulate --pose m1-hand-left/summary.json --out again** : the pose that a search found
 - **efield simulate --pose matsimnibs.txt --coil magstim-90mm-circular --out circular** : 4 x 4 matrix, mm
 - **efield simulate --centre -55,-10,75 --handle -0.5,-0.7,0 --out by-hand** : snaps to the scalp
-- **efield simulate --centre -55,-10,75 --current PL-AM --out by-current** : turned so that the induced current runs so
+- **efield simulate --centre C3 --current PL-AM --out by-current** : turned so that the induced current runs so
 """
 )
 def simulate(
@@ -114,7 +114,8 @@ def simulate(
         ),
     ] = None,
     centre: Annotated[
-        str | None, typer.Option("--centre", help="Instead of a pose: point near the scalp, x,y,z (mm).")
+        str | None,
+        typer.Option("--centre", help="Instead of a pose: point near the scalp, x,y,z (mm), or C3, Cz, ... (10-10)."),
     ] = None,
     handle: Annotated[
         str | None,

@@ -56,9 +56,9 @@ def run(
         other = "--pose" if centre is None else "--handle"
         raise ValueError(f"--current must be given with --centre alone; got it with {other}, which says it already.")
     pose = None if pose_file is None else read_pose(pose_file)
-    point = [] if centre is None else _triple(centre, "--centre")
+    # Three numbers, or a name; names that are none are told by `place`.
+    point = _triple(centre, "--centre") if centre is not None and not centre.isalnum() else centre
     grip = None if handle is None else _triple(handle, "--handle")
-    # A name, or three numbers; names that are none are told by `place`.
     flow = _triple(current, "--current") if current is not None and "," in current else current
 
     import efield
@@ -69,8 +69,9 @@ def run(
     with stages() as progress:
         progress(f"load head {head_name}")
         head = meshes.load_head(head_name, resolution=resolution)
-        if pose is None:
+        if pose is None and point is not None:
             pose = efield.place(head, point, handle=grip, current=flow, distance=distance, coil=coil)
+        assert pose is not None  # for the type checker: one of the two is given
         progress("prepare the solver")
         solver = efield.BemSolver(head)
         progress("solve")
