@@ -1,5 +1,6 @@
 """Geometry and heads: surfaces, poses, tissues, named heads, anatomy. No coils, no physics; positions in mm."""
 
+from meshes.files import read_head, read_surface, write_surface
 from meshes.head import HeadModel, Interface
 from meshes.heads import CONDUCTIVITIES, head_resolutions, list_heads, load_head
 from meshes.landmarks import positions_10_10
@@ -20,7 +21,10 @@ __all__ = [
     "list_heads",
     "load_head",
     "positions_10_10",
+    "read_head",
+    "read_surface",
     "scalp_point",
     "scalp_points",
     "sphere_head",
+    "write_surface",
 ]
