@@ -9,10 +9,10 @@ from itertools import combinations
 
 import numpy as np
 
-from coils.circuits import close, fault
+from coils.circuits import close_parts, fault
 from coils.coil import Coil
 from coils.deformation import Deformation, Motion, total_motion
-from coils.elements import Casing, Dipoles, Element, as_casing, merged, moved, sum_of_grids
+from coils.elements import Casing, Dipoles, Element, as_casing, joined, merged, moved, sum_of_grids
 from coils.grid import PotentialGrid
 from coils.segments import Segments
 from coils.stimulators import Stimulator
@@ -268,13 +268,16 @@ class Assembly:
         return self._coil(weights, name=f"{self.name} at {text} A/us", stimulator=None, max_didt=max_didt)
 
     def open_circuits(self) -> tuple[str, ...]:
-        """Describe what is wrong with the wires and what was done, one sentence per stimulator; empty if nothing is."""
+        """Describe what is wrong with the wires and what was done, one sentence per stimulator; empty if nothing is.
+
+        Judged at zero deformation, where the parts of a file join.
+        """
         found = []
         for index in self.driven_by:
             wires = self._wires(index)
             who = f"wires of {self.name}" + (f" at stimulator {index + 1}" if len(self.driven_by) > 1 else "")
-            if wires is not None and wires.vectors.any():
-                found.append(fault(wires, who, closing=self.close_circuits))
+            if wires:
+                found.append(fault(joined([part for part, _ in wires]), who, closing=self.close_circuits))
         return tuple(text for text in found if text)
 
     def collisions(self) -> tuple[tuple[str, str], ...]:
@@ -327,31 +330,31 @@ class Assembly:
                 found[part] = element.casing.surface.transformed(total_motion(element.motions, values))
         return found
 
-    def _wires(self, index: int) -> Segments | None:
-        """All current elements of a stimulator as they stand, which may be connected in series."""
-        own = [
-            sources
-            for element, sources in zip(self.elements, self._placed, strict=True)
-            if element.stimulator == index and isinstance(sources, Segments)
+    def _wires(self, index: int) -> list[tuple[Segments, FloatArray]]:
+        """Current elements of a stimulator, which may be connected in series: each part at rest, with its motion."""
+        values = self.settings
+        return [
+            (element.sources, total_motion(element.motions, values))
+            for element in self.elements
+            if element.stimulator == index and isinstance(element.sources, Segments) and element.sources.vectors.any()
         ]
-        if not own:
-            return None
-        return Segments(np.concatenate([s.points for s in own]), np.concatenate([s.vectors for s in own]))
 
     @cached_property
     def _circuits(self) -> dict[int, Segments]:
-        """Current elements of each stimulator, closed where that was asked for and can be done."""
+        """Current elements of each stimulator where they are now, closed where that was asked for and can be done."""
         found = {}
         for index in self.driven_by:
             wires = self._wires(index)
-            if wires is None:
+            if not wires:
                 continue
-            found[index] = wires
             if self.close_circuits:
                 try:
-                    found[index] = close(wires)[0]
+                    found[index] = close_parts(*zip(*wires, strict=True))[0]
+                    continue
                 except ValueError:
-                    continue  # cannot be followed: as it stands; `open_circuits` says so
+                    pass  # cannot be followed: as it stands; `open_circuits` says so
+            placed = [moved(part, motion) for part, motion in wires]
+            found[index] = joined([part for part in placed if isinstance(part, Segments)])
         return found
 
     def _coil(
@@ -376,11 +379,7 @@ class Assembly:
         return Coil(
             positions=np.concatenate([d.positions for _, d in dipoles]) if dipoles else (),  # type: ignore[arg-type]
             moments=np.concatenate([w * d.moments for w, d in dipoles]) if dipoles else (),  # type: ignore[arg-type]
-            segments=Segments(
-                np.concatenate([s.points for _, s in wires]), np.concatenate([w * s.vectors for w, s in wires])
-            )
-            if wires
-            else None,
+            segments=joined([Segments(s.points, w * s.vectors) for w, s in wires]) if wires else None,
             grid=sum_of_grids(grids, self.name) if grids else None,
             casing=merged(self._housings().values(), self.name),
             name=name,

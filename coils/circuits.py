@@ -7,6 +7,7 @@ the lead back to the stimulator or the links between parts were left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from coils.segments import Segments
 from meshes.arrays import FloatArray
 
-__all__ = ["Ends", "centred", "close", "divergence", "fault", "find_ends"]
+__all__ = ["Ends", "centred", "close", "close_parts", "divergence", "fault", "find_ends"]
 
 # Ends this close, as a share of the median length of the elements, are joined.
 _JOINED = 0.05
@@ -139,22 +140,63 @@ def close(segments: Segments) -> tuple[Segments, FloatArray]:
     >>> leads.tolist(), closed.vectors.sum(axis=0).tolist()
     ([[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]], [0.0, 0.0, 0.0])
     """
+    return close_parts([segments], [np.eye(4)])
+
+
+def close_parts(parts: Sequence[Segments], motions: Sequence[FloatArray]) -> tuple[Segments, FloatArray]:
+    """Close the wires of parts in series that have moved against each other.
+
+    Parameters
+    ----------
+    parts : sequence of Segments
+        The elements of each part before it moved.
+    motions : sequence of ndarray, shape (4, 4)
+        Rigid motion of each part (mm).
+
+    Returns
+    -------
+    closed, leads
+        As `close` returns them, with the leads between the ends where they have gone.
+
+    Raises
+    ------
+    ValueError
+        If the elements do not follow each other; see `find_ends`.
+
+    Notes
+    -----
+    Which ends belong together is found before the motion, where parts of a file join exactly: after it the nearest end
+    may be that of a neighbouring turn.
+    """
     from scipy.optimize import linear_sum_assignment  # here, so that importing the package loads no SciPy
 
-    kept = _without_zeros(segments)
-    ends = find_ends(kept)
-    kept = _centred(kept, ends)
-    if not len(ends.sinks):
-        return kept, np.zeros((0, 2, 3))
-    distance = np.linalg.norm(ends.sinks[:, None] - ends.sources, axis=2)
-    rows, columns = linear_sum_assignment(distance)
-    leads = np.stack([ends.sinks[rows], ends.sources[columns]], axis=1)
-    points, vectors = [kept.points], [kept.vectors]
+    kept = [_without_zeros(part) for part in parts]
+    whole = find_ends(Segments(np.concatenate([p.points for p in kept]), np.concatenate([p.vectors for p in kept])))
+    before: tuple[list[FloatArray], list[FloatArray]] = ([], [])
+    after: tuple[list[FloatArray], list[FloatArray]] = ([], [])
+    points, vectors = [], []
+    for part, motion in zip(kept, motions, strict=True):
+        nodes, net = _balance(*_start_and_end(part, whole.place), _JOINED * whole.step)
+        for side, sign in enumerate((1, -1)):
+            ends = np.repeat(nodes, np.maximum(sign * net, 0), axis=0)
+            before[side].append(ends)
+            after[side].append(_apply(motion, ends))
+        centre = _centred(part, whole)
+        points.append(_apply(motion, centre.points))
+        # A product with the unit matrix would keep the values, too, but turn -0.0 into 0.0.
+        vectors.append(centre.vectors if _is_unit(motion) else centre.vectors @ motion[:3, :3].T)
+    sinks, sources = (np.concatenate(ends) for ends in before)
+    if len(sinks) > _MOST_ENDS:
+        raise ValueError(f"parts must have at most {_MOST_ENDS} ends in all; got {len(sinks)}.")
+    rows, columns = linear_sum_assignment(np.linalg.norm(sinks[:, None] - sources, axis=2))
+    leads = np.stack([np.concatenate(after[0])[rows], np.concatenate(after[1])[columns]], axis=1)
+    length = np.linalg.norm(leads[:, 1] - leads[:, 0], axis=1)
+    leads = np.ascontiguousarray(leads[length > _JOINED * whole.step])
     for start, end in leads:
-        count = max(1, int(np.ceil(np.linalg.norm(end - start) / ends.step * (1.0 - 1e-12))))
+        count = max(1, int(np.ceil(np.linalg.norm(end - start) / whole.step * (1.0 - 1e-12))))
         points.append(start + (np.arange(count)[:, None] + 0.5) / count * (end - start))
         vectors.append(np.repeat((end - start)[None] / count, count, axis=0))
-    return Segments(np.concatenate(points), np.concatenate(vectors)), np.ascontiguousarray(leads)
+    return Segments(np.concatenate(points), np.concatenate(vectors)), leads
 
 
 def centred(segments: Segments) -> Segments:
@@ -262,6 +304,15 @@ def fault(segments: Segments, who: str, *, closing: bool) -> str:
 def _centred(segments: Segments, ends: Ends) -> Segments:
     shift = 0.5 - _PLACES[ends.place]
     return segments if shift == 0.0 else Segments(segments.points + shift * segments.vectors, segments.vectors)
+
+
+def _is_unit(motion: FloatArray) -> bool:
+    return np.array_equal(motion, np.eye(4))
+
+
+def _apply(motion: FloatArray, points: FloatArray) -> FloatArray:
+    """Move points, shape (n, 3); the same bits if there is no motion."""
+    return points if _is_unit(motion) else points @ motion[:3, :3].T + motion[:3, 3]
 
 
 def _without_zeros(segments: Segments) -> Segments:

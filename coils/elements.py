@@ -146,6 +146,11 @@ def moved(sources: Dipoles | Segments | PotentialGrid, motion: FloatArray) -> Di
     return Dipoles(pose.apply(sources.positions), sources.moments @ pose.rotation.T)
 
 
+def joined(wires: Sequence[Segments]) -> Segments:
+    """Put current elements into one set."""
+    return Segments(np.concatenate([wire.points for wire in wires]), np.concatenate([wire.vectors for wire in wires]))
+
+
 def sum_of_grids(grids: Sequence[tuple[float, PotentialGrid]], name: str) -> PotentialGrid:
     """Add grids that have the same nodes."""
     first = grids[0][1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coils import Segments
-from coils.circuits import centred, close, divergence, find_ends
+from coils.circuits import centred, close, close_parts, divergence, find_ends
 from coils.potential import element_potential, turn_potential
 
 POINTS = np.array([[0.0, 0.0, 40.0], [30.0, -20.0, 60.0], [90.0, 5.0, -10.0]])
@@ -108,6 +108,30 @@ def test_parts_in_series_share_one_gap() -> None:
     assert len(find_ends(Segments(wire.points[:100], wire.vectors[:100])).sinks) == 1
     assert len(find_ends(Segments(wire.points[200:], wire.vectors[200:])).sinks) == 1
     assert len(find_ends(wire).sinks) == 1
+
+
+def test_leads_between_moved_parts_go_to_their_own_turn() -> None:
+    """A spiral cut in two halves of which one is turned by more than the spacing of its turns.
+
+    Each of its arcs keeps its partner, though the end of the neighbouring turn has come nearer.
+    """
+    angle = np.linspace(0.0, 6.0 * np.pi, 601)
+    corners = (40.0 + 2.0 * angle / (2.0 * np.pi))[:, None] * np.column_stack([np.cos(angle), np.sin(angle), 0 * angle])
+    middles, vectors = (corners[1:] + corners[:-1]) / 2.0, np.diff(corners, axis=0)
+    right = np.cos(angle[:-1] + np.pi / 600) > 0
+    parts = [Segments(middles[side], vectors[side]) for side in (right, ~right)]
+    still, leads = close_parts(parts, [np.eye(4)] * 2)
+    assert len(leads) == 1  # from the outer end to the inner one
+    motion = np.eye(4)
+    motion[0, 3] = 5.0
+    motion[1, 3] = 3.0
+    moved, leads = close_parts(parts, [motion, np.eye(4)])
+    lengths = np.sort(np.linalg.norm(leads[:, 1] - leads[:, 0], axis=1))
+    np.testing.assert_allclose(lengths[:-1], np.hypot(5.0, 3.0), atol=1e-12)  # each of the six cuts, opened alike
+    assert len(lengths) == 7
+    np.testing.assert_allclose(moved.vectors.sum(axis=0), 0.0, atol=1e-12)
+    assert np.abs(divergence(moved, POINTS)).max() < 1e-5
+    assert len(still) < len(moved)
 
 
 def test_two_turns_through_one_point_are_closed() -> None:
