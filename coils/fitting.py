@@ -38,6 +38,12 @@ _MOST = 1200
 # Moving the dipoles gains at most a factor of about ten; above so many the steps take longer than they save.
 _GAIN, _MOVED, _STEPS = 15.0, 320, 12
 
+# After a third of the steps an error of so many times the wanted one is given up: each later step gains about 10 %.
+_HOPELESS = 3.0
+
+# Nodes of the lattice from which the points on the surface come: 0.3 GB with their distances.
+_NODES = 1e7
+
 # How far from the nearest source a dipole may move, as a share of the distance.
 _STRAY = 0.1
 
@@ -82,6 +88,11 @@ def offset_points(sources: FloatArray, distance: float, spacing: float, *, shift
     ndarray, shape (n, 3)
         Points whose nearest source is `distance` away (mm).
 
+    Raises
+    ------
+    ValueError
+        If so many points would be needed that a lattice of 10 million nodes does not hold them.
+
     Notes
     -----
     Nodes of a cubic lattice between `distance` and `distance` + `spacing` from their nearest source are moved straight
@@ -99,6 +110,11 @@ def offset_points(sources: FloatArray, distance: float, spacing: float, *, shift
     reach = distance + spacing
     low = np.floor((sources.min(axis=0) - reach) / spacing)
     counts = np.ceil((sources.max(axis=0) + reach) / spacing) - low + 2
+    if counts.prod() > _NODES:
+        raise ValueError(
+            f"distance must be great enough for points over the whole surface, {np.ptp(sources, axis=0).max():.0f} mm "
+            f"across; got {distance:g} mm. Ask for {distance * np.cbrt(counts.prod() / _NODES):.1g} mm or more."
+        )
     nodes = np.stack(np.meshgrid(*[np.arange(n) for n in counts], indexing="ij"), axis=-1).reshape(-1, 3)
     nodes = (nodes + low + shift) * spacing
     gap, nearest = (np.asarray(found) for found in tree.query(nodes, distance_upper_bound=reach))
@@ -215,7 +231,9 @@ def _moved(
     trial_moments: FloatArray
     misfit = float(np.linalg.norm(dipole_potential(points, positions, moments) - target))
     damping = 1e-4
-    for _ in range(_STEPS):
+    for taken in range(_STEPS):
+        if taken >= _STEPS // 3 and error > _HOPELESS * max_error:
+            break
         jacobian = _jacobian(points, positions, moments)
         normal = jacobian.T @ jacobian
         # The second term keeps the matrix regular where a dipole's moment vanishes, and with it what moving it does.

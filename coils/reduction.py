@@ -56,7 +56,9 @@ def reduce_dipoles(coil: Coil, *, max_error: float, distance: float = 10.0, head
     The error is the greatest length of the difference of A over the greatest length of A, both on the surface at
     `distance` around old and new sources; for lack of an inner surface, a grid's is on its nodes at `distance` to twice
     that from where its sources are. The fit is least squares (moment matching: both potentials then have the same
-    multipole moments up to the order that matters at `distance`).
+    multipole moments up to the order that matters at `distance`). The dipoles lie on the surface that flat wires span,
+    among the old dipoles, or, for current elements alone, on the sheet between them as seen along z: a head that
+    reaches through that sheet is not outside.
 
     Examples
     --------
@@ -102,7 +104,7 @@ _Sources = tuple[Callable[[FloatArray], FloatArray], FloatArray, FloatArray, flo
 
 def _sources(coil: Coil, distance: float) -> _Sources:
     """Return the exact potential, the region for dipoles, all sources and the error of that potential."""
-    places = [coil.positions] + ([] if coil.segments is None else [coil.segments.points])
+    places = [coil.positions] if coil.segments is None else [coil.positions, coil.segments.points]
     wired = bool(coil.wires) and max(flatness(wire.path) for wire in coil.wires) <= 0.5 * distance
     if wired:
         near = np.concatenate([spanned_points(coil.wires, 0.1 * distance), *places])
@@ -112,11 +114,11 @@ def _sources(coil: Coil, distance: float) -> _Sources:
         limit = _AGREE * (1e-3 if coil.discretisation_error is None else coil.discretisation_error)
         if relative_maximum(coil.potential(few), smooth_potential(few, coil.wires)) <= limit:
             return (lambda points: smooth_potential(points, coil.wires)), cloud, near, 0.0
-    if coil.segments is not None:
-        places.append(_sheet(coil.segments.points, 0.3 * distance))
-    cloud = thinned(np.concatenate(places if coil.segments is None else [coil.positions, places[-1]]), 0.2 * distance)
-    near = np.concatenate([cloud, *places])
-    return coil.potential, cloud, near, coil.discretisation_error or 0.0
+    region = (
+        [coil.positions] if coil.segments is None else [coil.positions, _sheet(coil.segments.points, 0.3 * distance)]
+    )
+    cloud = thinned(np.concatenate(region), 0.2 * distance)
+    return coil.potential, cloud, np.concatenate([cloud, *places]), coil.discretisation_error or 0.0
 
 
 def _sheet(points: FloatArray, spacing: float) -> FloatArray:

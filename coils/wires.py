@@ -191,8 +191,11 @@ def flatness(path: FloatArray) -> float:
 def thinned(points: FloatArray, cell: float) -> FloatArray:
     """Return the mean of the points in each occupied cube of edge `cell` (mm), in the order of the cubes."""
     index = np.floor(points / cell).astype(np.int64)
-    _, group, count = np.unique(index, axis=0, return_inverse=True, return_counts=True)
-    group = group.reshape(-1)  # numpy 2.0 alone returns shape (n, 1)
+    index -= index.min(axis=0)
+    # One number per cube: sorting those is ten times as fast as np.unique of rows.
+    _, group, count = np.unique(
+        np.ravel_multi_index(tuple(index.T), tuple(index.max(axis=0) + 1)), return_inverse=True, return_counts=True
+    )
     sums = np.column_stack([np.bincount(group, points[:, axis]) for axis in range(3)])
     means: FloatArray = np.ascontiguousarray(sums / count[:, None])
     return means
