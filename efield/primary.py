@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from coils import Coil
 from efield.kernels.dipoles import dipole_potential
-from efield.kernels.elements import add_element_potential
+from efield.kernels.elements import element_potential
 from meshes import Pose
 
 F64 = NDArray[np.float64]
@@ -75,10 +75,10 @@ def primary_field(points: F64, coil: Coil, pose: Pose, *, didt: float = 1e6) -> 
         dipole_potential(out, points, pose.apply(coil.positions), pose.apply_vectors(coil.moments))
         out *= -didt * potential_factor()
     if coil.segments is not None:
-        total = np.zeros((len(points), 1, 3))
-        vectors = pose.apply_vectors(coil.segments.vectors)
-        add_element_potential(total, points, pose.apply(coil.segments.points), vectors[:, None])
-        out -= didt * element_factor() * total[:, 0]
+        total = np.empty_like(points)
+        positions, vectors = pose.apply(coil.segments.points), pose.apply_vectors(coil.segments.vectors)
+        element_potential(total, points, np.ascontiguousarray(positions.T), np.ascontiguousarray(vectors.T))
+        out -= didt * element_factor() * total
     if coil.grid is not None:
         try:
             potential = coil.grid.potential(pose.inverse().apply(points))

@@ -40,10 +40,9 @@ def dipole_potential(points, positions, moments):
     return (np.cross(moments[None], offset) / distance**3).sum(axis=1)
 
 
-def element_potential(points, positions, currents):
-    """Return the sum of J / |x - x_s|, shape (n_points, n_sets, 3)."""
-    distance = np.linalg.norm(points[:, None] - positions, axis=2)
-    return np.einsum("ps,sfd->pfd", 1.0 / distance, currents)
+def element_potential(points, positions, vectors):
+    distance = np.linalg.norm(points[:, None] - positions.T, axis=2)
+    return (1.0 / distance) @ vectors.T
 
 
 def solid_angle(corners, point):

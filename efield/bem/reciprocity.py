@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from coils import Coil
 from efield.bem.krylov import KrylovResult
 from efield.bem.solver import BemSolver
-from efield.kernels.elements import add_element_potential
+from efield.kernels.elements import element_potential
 from efield.kernels.functionals import add_current_elements, mean_field_of_triangles
 from efield.primary import element_factor, potential_factor
 from meshes import Pose
@@ -124,7 +124,11 @@ class ReciprocalField:
         n, count, _ = self._density.shape
         out = self._layer.potential(points, self._density.reshape(n, 3 * count)).reshape(len(points), count, 3)
         out *= 4.0 * np.pi
-        add_element_potential(out, np.ascontiguousarray(points), self._points, self._currents)
+        part, positions = np.empty((len(points), 3)), np.ascontiguousarray(self._points.T)
+        for functional in range(count):
+            currents = np.ascontiguousarray(self._currents[:, functional].T)
+            element_potential(part, np.ascontiguousarray(points), positions, currents)
+            out[:, functional] += part
         return out * element_factor()
 
     def functional(self, coil: Coil, pose: Pose, *, didt: float = 1e6) -> F64:
