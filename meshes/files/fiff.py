@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from meshes.files.polygons import doubles
 from meshes.surface import Surface
 
 __all__ = ["BemSurface", "parse_bem"]
@@ -122,6 +123,8 @@ def _surface(values: dict[int, npt.NDArray[Any]], name: str) -> BemSurface:
     if any(table is None or table.ndim != 2 for table in tables):
         raise ValueError(f"{tissue} of {name} must have vertices and triangles as matrices; got none.")
     points, triangles = np.asarray(tables[0]), np.asarray(tables[1])
+    if triangles.dtype.kind != "i":
+        raise ValueError(f"triangles of {tissue} of {name} must be integers; got {triangles.dtype}.")
     # By way of its shortest text, so that 0.33 in single precision is 0.33 and not 0.33000001.
     sigma = float(str(values[_SIGMA][0])) if _SIGMA in values and values[_SIGMA].size else None
-    return BemSurface(Surface(1000.0 * points.astype(np.float64), triangles.astype(np.int32) - 1, tissue), sigma)
+    return BemSurface(Surface(1000.0 * doubles(points), triangles.astype(np.int32) - 1, tissue), sigma)

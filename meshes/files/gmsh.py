@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshes.arrays import FloatArray
-from meshes.files.polygons import numbers
+from meshes.files.polygons import checked_positions, numbers
 
 __all__ = ["TetrahedralMesh", "read_msh"]
 
@@ -264,7 +264,8 @@ class _Reader:
         order = np.argsort(tags, kind="stable")
         if (np.diff(tags[order]) == 0).any():
             raise ValueError(f"{words.where} must number each node once; got node {_repeated(tags[order])} twice.")
-        self.node_tags, self.vertices = tags[order], np.ascontiguousarray(points[order])
+        self.node_tags = tags[order]
+        self.vertices = checked_positions(points[order], f"positions in {self.name}")
 
     def _node_blocks(self, words: _Words, blocks: int) -> tuple[IndexArray, FloatArray]:
         tags, points = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 3))]

@@ -1,18 +1,32 @@
 """Read and write triangle surfaces as STL, PLY and OFF: bytes to and from (vertices, triangles)."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from meshes import arrays
 from meshes.arrays import FloatArray
 
-__all__ = ["off_bytes", "parse_off", "parse_ply", "parse_stl", "ply_bytes", "stl_bytes"]
+__all__ = [
+    "checked_positions",
+    "doubles",
+    "numbers",
+    "off_bytes",
+    "parse_off",
+    "parse_ply",
+    "parse_stl",
+    "ply_bytes",
+    "stl_bytes",
+]
 
 IndexArray = npt.NDArray[np.int64]
 Arrays = tuple[FloatArray, IndexArray]
 
 _STL_RECORD = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
+# A kilometre and more in any unit: no head is as far away, and its volume can still be computed.
+_FARTHEST = 1e9
 _PLY_TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
     "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
@@ -24,7 +38,7 @@ def parse_stl(data: bytes, name: str) -> Arrays:
     """Return vertices and triangles of an STL file, binary or text; corners at the same place become one vertex."""
     count = int.from_bytes(data[80:84], "little")
     if len(data) >= 84 and len(data) == 84 + 50 * count:
-        corners = np.frombuffer(data, _STL_RECORD, count, 84)["corners"].astype(np.float64)
+        corners = doubles(np.frombuffer(data, _STL_RECORD, count, 84)["corners"])
     elif data.lstrip()[:5].lower() == b"solid" and b"facet" in data[:10000]:
         if b"endsolid" not in data[-1000:]:
             raise ValueError(f"{name} must end with endsolid; got no such line. The file is truncated.")
@@ -125,7 +139,7 @@ def parse_ply(data: bytes, name: str) -> Arrays:
     corners = np.dtype([("n", order + _PLY_TYPES[face[0][1]]), ("v", order + _PLY_TYPES[face[0][2]], (3,))])
     _enough(n_vertices * record.itemsize + n_faces * corners.itemsize, len(body), "bytes", name)
     table = np.frombuffer(body, record, n_vertices)
-    points = np.stack([table[f"p{i}"].astype(np.float64) for i in xyz], axis=1)
+    points = np.stack([doubles(table[f"p{i}"]) for i in xyz], axis=1)
     raw = np.frombuffer(body, corners, n_faces, n_vertices * record.itemsize)
     _all_triangles(raw["n"], name)
     return points, _indices(raw["v"], name)
@@ -174,6 +188,20 @@ def numbers(text: bytes, where: str) -> FloatArray:
             return np.fromstring(text.decode("ascii"), dtype=np.float64, sep=" ") if text.strip() else np.zeros(0)
     except (DeprecationWarning, ValueError):
         raise ValueError(f"{where} must hold numbers only; got other text. The file is damaged.") from None
+
+
+def doubles(raw: npt.NDArray[Any]) -> FloatArray:
+    """Return numbers as float64; a NaN of any kind becomes NaN without a warning, as it is refused later."""
+    with np.errstate(invalid="ignore"):
+        return raw.astype(np.float64)
+
+
+def checked_positions(points: npt.NDArray[np.float64], name: str) -> FloatArray:
+    """Return positions; raise `ValueError` unless they are finite, and small enough for their cubes to be."""
+    checked = arrays.vectors(points, name)
+    if checked.size and np.abs(checked).max() > _FARTHEST:
+        raise ValueError(f"{name} must be less than {_FARTHEST:g}; got {np.abs(checked).max():g}. The file is damaged.")
+    return checked
 
 
 def _are_counts(values: FloatArray) -> bool:

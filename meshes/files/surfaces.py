@@ -1,12 +1,14 @@
 """Read and write one triangle surface, by the file's name."""
 
 import io
+import math
 import os
 import re
+import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 from xml.parsers.expat import ExpatError
 
 import numpy as np
@@ -23,6 +25,11 @@ Unit = Literal["mm", "m"]
 Arrays = tuple[FloatArray, npt.NDArray[np.int64]]
 
 _READ = (".stl", ".ply", ".off", ".vtp", ".gii", ".npz")
+# What zipfile and NumPy raise on damaged archives.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, KeyError,
+    TypeError, SyntaxError, OverflowError, struct.error,
+)  # fmt: skip
 # FreeSurfer's surfaces have no extension: lh.pial, outer_skull.surf, ...
 _FREESURFER_MAGIC = b"\xff\xff\xfe"
 # Axes of FreeSurfer's surface coordinates in those of a conformed volume: x left, y down, z to the front.
@@ -96,7 +103,7 @@ def read_surface(path: str | os.PathLike[str], *, unit: Unit = "mm", name: str |
     label = file.name.removesuffix(file.suffix) if name is None and suffix in _READ else name or file.name
     if not len(triangles):
         raise ValueError(f"{file.name} must hold triangles; got none.")
-    points = scale * arrays.vectors(vertices, f"positions of {file.name}")
+    points = scale * polygons.checked_positions(vertices, f"positions of {file.name}")
     return Surface(points, arrays.triangles(triangles, f"triangles of {file.name}", len(points)), label)
 
 
@@ -171,7 +178,7 @@ def _parse_freesurfer(data: bytes, name: str) -> Arrays:
             f"{name} must hold {n_vertices} vertices and {n_triangles} triangles, as its counts say; got {len(data)} "
             "bytes. The file is truncated or damaged."
         )
-    points = np.frombuffer(data, ">f4", 3 * n_vertices, start + 8).reshape(-1, 3).astype(np.float64)
+    points = polygons.doubles(np.frombuffer(data, ">f4", 3 * n_vertices, start + 8)).reshape(-1, 3)
     triangles = np.frombuffer(data, ">i4", 3 * n_triangles, end - 12 * n_triangles).reshape(-1, 3).astype(np.int64)
     rotation, centre = _volume_geometry(data[end:].decode("ascii", "replace"), name)
     return points @ rotation.T + centre, triangles
@@ -203,34 +210,33 @@ def _volume_geometry(footer: str, name: str) -> tuple[FloatArray, FloatArray]:
 
 
 def _parse_npz(data: bytes, name: str) -> Arrays:
+    keys = ("vertices", "triangles")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {info.filename: info for info in archive.infolist()}
-            missing = [key for key in ("vertices", "triangles") if f"{key}.npy" not in members]
-            if missing:
-                raise ValueError(f"{name} must hold the arrays vertices and triangles; got {sorted(members)}.")
-            tables = []
-            for key in ("vertices", "triangles"):
-                with archive.open(f"{key}.npy") as member:
-                    tables.append(_npy(member, members[f"{key}.npy"].file_size, f"{key} of {name}"))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{name} must be an .npz file; got a damaged one ({error}).") from None
-    vertices = arrays.vectors(tables[0], f"vertices of {name}")
-    return vertices, arrays.triangles(tables[1], f"triangles of {name}", len(vertices)).astype(np.int64)
+            members = archive.namelist()
+            tables = [_npy(archive, f"{key}.npy") for key in keys if f"{key}.npy" in members]
+    except _ZIP_ERRORS as error:
+        raise ValueError(f"{name} must be an .npz file; got a damaged one ({_line(error)}).") from None
+    if len(tables) < 2:
+        raise ValueError(f"{name} must hold the arrays vertices and triangles; got {sorted(members)}.")
+    for key, (table, shape, room) in zip(keys, tables, strict=True):
+        if table is None:
+            raise ValueError(f"{key} of {name} must be numbers of shape {shape}, as its header says; got {room} bytes.")
+    vertices = arrays.vectors(np.asarray(tables[0][0]), f"vertices of {name}")
+    triangles = arrays.triangles(np.asarray(tables[1][0]), f"triangles of {name}", len(vertices))
+    return vertices, triangles.astype(np.int64)
 
 
-def _npy(member: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
-    """Return an array of an .npz file, read only if it has as many bytes as its header says."""
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(member)
-    wanted = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
-    if dtype.hasobject or wanted != size - member.tell():
-        raise ValueError(
-            f"{name} must be numbers of shape {shape}, as its header says; got {size - member.tell()} bytes."
-        )
-    table = np.frombuffer(member.read(), dtype)
-    return table.reshape(shape, order="F" if fortran else "C")
+def _npy(archive: zipfile.ZipFile, key: str) -> tuple[npt.NDArray[Any] | None, tuple[int, ...], int]:
+    """Return an array of an .npz file, its shape and its bytes; None where the shape asks for other bytes."""
+    with archive.open(key) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(member)
+        room = archive.getinfo(key).file_size - member.tell()
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != room:
+            return None, shape, room
+        return np.frombuffer(member.read(), dtype).reshape(shape, order="F" if fortran else "C"), shape, room
 
 
 def _parse_gifti(data: bytes, name: str) -> Arrays:
@@ -241,8 +247,17 @@ def _parse_gifti(data: bytes, name: str) -> Arrays:
         image = loaded.GiftiImage.from_bytes(data)
         points = [array.data for array in image.get_arrays_from_intent("NIFTI_INTENT_POINTSET")]
         faces = [array.data for array in image.get_arrays_from_intent("NIFTI_INTENT_TRIANGLE")]
-    except (ExpatError, ValueError, KeyError, TypeError, IndexError, AttributeError, OSError, zlib.error) as error:
-        raise ValueError(f"{name} must be a GIFTI file; got a damaged one ({error}).") from None
+    except (
+        ExpatError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OSError,
+        AssertionError,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"{name} must be a GIFTI file; got a damaged one ({_line(error)}).") from None
     if len(points) != 1 or len(faces) != 1:
         raise ValueError(
             f"{name} must hold one set of points and one of triangles; got {len(points)} and {len(faces)}."
@@ -262,14 +277,36 @@ def _gifti_bytes(surface: Surface) -> bytes:
 
 
 def _read_vtp(file: Path, data: bytes) -> Arrays:
-    # VTK prints what it finds wrong and returns an empty mesh; what it would print about most is asked first.
     if b"<VTKFile" not in data[:500] or b"PolyData" not in data[:1000] or b"</VTKFile>" not in data[-100:]:
         raise ValueError(
             f"{file.name} must be a VTP file from <VTKFile to </VTKFile>; got {data[:20]!r}. It is damaged."
         )
+    # VTK takes memory for what the counts say; no compression makes more than a thousand bytes of one.
+    counts = [int(n) for n in re.findall(rb'NumberOf(?:Points|Polys)="(\d+)"', data)]
+    if sum(counts) > 100 * len(data):
+        raise ValueError(
+            f"{file.name} must hold {sum(counts)} points and triangles; got {len(data)} bytes. It is damaged."
+        )
     import pyvista  # here, so that importing the package is fast
+    from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
 
-    mesh = pyvista.read(file)
-    if not isinstance(mesh, pyvista.PolyData) or not mesh.n_cells or not mesh.is_all_triangles:
+    # VTK's own reader, because pyvista's logs what is wrong, and VTK prints it if it is let.
+    reader: Any = vtkXMLPolyDataReader()
+    problems: list[str] = []
+    reader.AddObserver("ErrorEvent", lambda *_: problems.append("an error"))
+    reader.SetFileName(str(file))
+    with pyvista.vtk_verbosity("off"):
+        reader.Update()
+    mesh = pyvista.PolyData(reader.GetOutput())
+    if problems:
+        raise ValueError(
+            f"{file.name} must be a VTP file that VTK can read; got {len(problems)} errors. It is damaged."
+        )
+    if not mesh.n_cells or not mesh.is_all_triangles:
         raise ValueError(f"{file.name} must hold triangles only; got {mesh.n_cells} cells. Triangulate it first.")
     return np.asarray(mesh.points, dtype=np.float64), np.asarray(mesh.regular_faces, dtype=np.int64)
+
+
+def _line(error: BaseException) -> str:
+    """Return an error's first line, or its kind if it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")
