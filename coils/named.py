@@ -1,7 +1,10 @@
 """Build coils by name, from published windings; the drawings are in `coils.catalogue`."""
 
+from dataclasses import replace
+
 from coils.catalogue import DRAWINGS, Drawing, Published
 from coils.coil import Coil
+from coils.stimulator_pairs import stimulator_for
 
 __all__ = ["Published", "list_coils", "load_coil", "published"]
 
@@ -28,7 +31,7 @@ def load_coil(name: str) -> Coil:
     Returns
     -------
     Coil
-        A new object; its `source` names the publications.
+        A new object; its `source` names the publications, its `stimulator` the one that `max_didt` holds for.
 
     Raises
     ------
@@ -40,7 +43,8 @@ def load_coil(name: str) -> Coil:
     >>> load_coil("magstim-70mm").max_didt
     114730000.0
     """
-    return _drawing(name).build(name)
+    coil = _drawing(name).build(name)
+    return replace(coil, stimulator=stimulator_for(name)) if coil.max_didt is not None else coil
 
 
 def published(name: str) -> tuple[Published, ...]:

@@ -246,7 +246,10 @@ def test_limits_are_those_of_the_measured_coils() -> None:
         if name in limits:
             assert coil.max_didt == pytest.approx(limits[name][0] * 1e6, rel=1e-12)
             assert limits[name][1] in coil.source
+            assert coil.stimulator.max_didt == coil.max_didt
+            assert limits[name][1] in coil.stimulator.name
         else:
+            assert coil.stimulator is None
             assert coil.max_didt is None
 
 
