@@ -180,7 +180,7 @@ def test_field_in_the_real_file_against_the_closed_form(rng):
     field = efield.BemSolver(head).solve(coil, pose, didt=1e6, points=points)
     moments = coil.moments @ pose.matrix[:3, :3].T
     exact = efield.analytic.sphere_field(points, pose.apply(coil.positions), moments, didt=1e6)
-    assert efield.metrics.relative_error(field.vectors, exact) < 0.01
+    assert efield.metrics.relative_error(field.vectors, exact) < 0.002  # measured: 0.0011; asked for: 0.01
 
 
 def edited(data, old, new, count=1):
