@@ -361,9 +361,21 @@ class Coil:
             f"  max dI/dt          {'unknown' if self.max_didt is None else f'{self.max_didt / 1e6:.2f} A/us'}",
             f"  casing             {_size(self.casing)}",
         ]
+        lines += self._settings()
         if self.source:
             lines.append(f"  source             {self.source}")
         return "\n".join(lines)
+
+    def _settings(self) -> list[str]:
+        """Return the lines on stimulators and deformations of a coil of several parts."""
+        if self.assembly is None:
+            return []
+        lines = []
+        if len(self.channels) > 1:
+            lines.append(f"  stimulators        {len(self.channels)}, all at the same dI/dt unless driven")
+        for d in self.assembly.deformations:
+            lines.append(f"  {d.name:<18} {d.value:g} ({d.range[0]:g} to {d.range[1]:g})")
+        return lines
 
 
 def _text(vector: FloatArray) -> str:
