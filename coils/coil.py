@@ -349,13 +349,11 @@ class Coil:
 
     def summary(self) -> str:
         """Return a text of several lines: handle, direction of the induced field, moments, dipoles and limits."""
-        right, left = self.wing_moments
         lines = [
             self.name,
             f"  handle             {_text(self.handle)}",
             f"  current_direction  {self._direction_text()}",
-            f"  moment at x > 0    {_moment(right)}",
-            f"  moment at x < 0    {_moment(left)}",
+            *self._moments(),
             f"  sources            {self._contents()}",
             f"  discretisation     {_error(self.discretisation_error)}",
             f"  max dI/dt          {'unknown' if self.max_didt is None else f'{self.max_didt / 1e6:.2f} A/us'}",
@@ -365,6 +363,17 @@ class Coil:
         if self.source:
             lines.append(f"  source             {self.source}")
         return "\n".join(lines)
+
+    def _moments(self) -> list[str]:
+        """Return the lines on the moments of wings of dipoles and of all current elements."""
+        lines = []
+        if self.n_dipoles:
+            right, left = self.wing_moments
+            lines += [f"  moment at x > 0    {_moment(right)}", f"  moment at x < 0    {_moment(left)}"]
+        if self.segments is not None:
+            moment = 0.5e-6 * np.cross(self.segments.points, self.segments.vectors).sum(axis=0)
+            lines.append(f"  moment of elements {_moment(moment)}")
+        return lines
 
     def _settings(self) -> list[str]:
         """Return the lines on stimulators and deformations of a coil of several parts."""
