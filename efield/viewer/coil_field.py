@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from coils import Coil
+from coils import Coil, Segments
 from efield.primary import primary_field
 from efield.viewer.coil_views import BACK, CASING, CASING_EDGE, DEPTH, bar_length, draw_axes, reach, sources
 from efield.viewer.marks import INK, TARGET, arrow, halo, note, scale_bar, title
 from efield.viewer.panels import outer_turns
+from efield.viewer.scene import turns
 from efield.viewer.slices import cut, inside_cut, loops
 from meshes import Pose
 from meshes.arrays import FloatArray
@@ -27,6 +28,10 @@ _SPACING = 1.5
 
 # Nearer to a source than this (mm) the winding's detail shows: such points neither set the scale nor get arrows.
 _NEAR = 10.0
+
+# Nearer to a dipole than this (mm) the wires themselves are asked, if they are known: dipoles may lie where no wire is,
+# over the opening of a winding, and are only good from 10 mm on.
+_DIPOLES = 15.0
 
 # Height over width of the map; that of its panel.
 _ASPECT = 1.12
@@ -49,7 +54,7 @@ class PlaneField:
     vectors : ndarray, shape (n_y, n_x, 3)
         E (V/m); NaN outside the grid of a coil that has one.
     near : ndarray of bool, shape (n_y, n_x)
-        In the casing, or less than 10 mm from a source.
+        In the casing, or less than 10 mm from a wire (from a source if the wires are not known).
     peak : float
         Greatest |E| on the grid elsewhere (V/m).
     peak_at : tuple of float
@@ -160,22 +165,46 @@ def _field(coil: Coil, points: FloatArray) -> FloatArray:
         index = points @ to_index[:3, :3].T + to_index[:3, 3]
         inside = ((index >= 0.0) & (index <= np.array(coil.grid.values.shape[:3]) - 1.0)).all(axis=1)
     field = np.full(points.shape, np.nan)
+    still = Pose(np.eye(4))
     if inside.any():
-        field[inside] = primary_field(np.ascontiguousarray(points[inside]), coil, Pose(np.eye(4)), didt=1e6)
+        field[inside] = primary_field(np.ascontiguousarray(points[inside]), coil, still, didt=1e6)
+    wires = _wire_elements(coil)
+    if wires is not None:
+        close = _within(points, coil.positions, _DIPOLES)
+        if close.any():
+            winding = Coil(segments=wires, name=f"wires of {coil.name}")
+            field[close] = primary_field(np.ascontiguousarray(points[close]), winding, still, didt=1e6)
     return field
 
 
-def _near(coil: Coil, points: FloatArray) -> npt.NDArray[np.bool_]:
-    """Tell which points of the plane lie in the casing or next to a source."""
-    from scipy.spatial import cKDTree
+def _wire_elements(coil: Coil) -> Segments | None:
+    """Return the wires of a coil of dipoles as current elements: the same field by Stokes' theorem."""
+    if not coil.wires or coil.segments is not None or coil.grid is not None:
+        return None
+    ends = [np.roll(wire.path, -1, axis=0) for wire in coil.wires]
+    return Segments(
+        points=np.concatenate([(wire.path + end) / 2.0 for wire, end in zip(coil.wires, ends, strict=True)]),
+        vectors=np.concatenate([wire.turns * (end - wire.path) for wire, end in zip(coil.wires, ends, strict=True)]),
+    )
 
+
+def _near(coil: Coil, points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Tell which points of the plane lie in the casing or next to a wire or source."""
     near = np.zeros(len(points), dtype=np.bool_)
     if coil.casing is not None and coil.casing.vertices[:, 2].max() > DEPTH:
         near |= inside_cut(coil.casing, (0.0, 0.0, DEPTH), np.eye(3)[:2], points[:, :2])
-    places = sources(coil)
-    if len(places):
-        near |= cKDTree(places).query(points, distance_upper_bound=_NEAR)[0] < _NEAR
-    return near
+    wires = _wire_elements(coil)
+    return near | _within(points, sources(coil) if wires is None else wires.points, _NEAR)
+
+
+def _within(points: FloatArray, places: FloatArray, distance: float) -> npt.NDArray[np.bool_]:
+    """Tell which points are nearer than a distance (mm) to any of the places."""
+    from scipy.spatial import cKDTree
+
+    if not len(places):
+        return np.zeros(len(points), dtype=np.bool_)
+    nearest: FloatArray = np.asarray(cKDTree(places).query(points, distance_upper_bound=distance)[0])
+    return nearest < distance
 
 
 def draw_plane(axes: Axes, colours: Axes, coil: Coil, field: PlaneField) -> None:
@@ -260,7 +289,7 @@ def _draw_coil(axes: Axes, coil: Coil) -> None:
     """Draw the widest turns dashed, and the casing where it reaches through the plane."""
     from matplotlib.patches import Polygon
 
-    for path in outer_turns([wire.path for wire in coil.wires]):
+    for path in outer_turns(turns(coil)):
         axes.plot(
             *BACK.of(np.concatenate([path, path[:1]])).T,
             color=INK,

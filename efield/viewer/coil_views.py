@@ -224,7 +224,7 @@ def _draw_sources(axes: Axes, flat: Flat, coil: Coil) -> None:
 
 def _draw_sense(axes: Axes, coil: Coil) -> None:
     """Mark the sense of the current in the widest turns, and where the moments point; from the back."""
-    for path in outer_turns([wire.path for wire in coil.wires]):
+    for path in outer_turns(turns(coil)):
         flat = BACK.of(path)
         for index in (np.arange(_HEADS) + 0.25) * len(flat) / _HEADS:
             first = int(index) % len(flat)

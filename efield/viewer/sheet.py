@@ -104,7 +104,7 @@ def coil_facts(coil: Coil, field: PlaneField | None = None) -> dict[str, str]:
     wound = sum(wire.turns for wire in coil.wires)
     limit = "unknown" if coil.max_didt is None else f"{coil.max_didt / 1e6:.2f} A/µs"
     if coil.stimulator is not None and coil.max_didt is not None:
-        limit += f" with {coil.stimulator.name}"
+        limit += " with " + " ".join(part for part in (coil.stimulator.brand, coil.stimulator.name) if part)
     lines = {
         "Handle": _vector(coil.handle),
         "Induced E": f"{_vector(known.direction)} current_direction, rising current"
@@ -157,7 +157,7 @@ def _draw_facts(axes: Axes, facts: dict[str, str]) -> None:
     y = 1.0
     for name, value in facts.items():
         # A source can be any length: what does not fit is cut, the full text is in Coil.source.
-        text = textwrap.fill(textwrap.shorten(value, 420, placeholder=" …"), _FACTS_WIDTH)
+        text = textwrap.fill(textwrap.shorten(value, 520, placeholder=" …"), _FACTS_WIDTH)
         axes.text(0.0, y, name, transform=axes.transAxes, fontsize=12, color="#5a6472", va="top")
         axes.text(0.0, y - 0.0215, text, transform=axes.transAxes, fontsize=12.5, color=INK, va="top")
         y -= 0.0215 + 0.0205 * (1 + text.count("\n")) + 0.014
