@@ -190,7 +190,7 @@ def test_casing_encloses_the_winding_and_carries_the_origin(name: str) -> None:
             np.testing.assert_allclose(winding_numbers(corner, casing), [1.0, 0.0], atol=1e-6)
 
 
-def test_double_cone_is_two_open_rings_and_the_others_are_plates() -> None:
+def test_double_cone_and_cool_d_b80_are_open_and_the_others_are_plates() -> None:
     for name, coil in COILS.items():
         for wing in DRAWINGS[name].wings():
             middle = -DRAWINGS[name].windings[0].height / 2.0
@@ -209,6 +209,17 @@ def test_double_cone_lets_the_head_in() -> None:
     assert plate_pose.origin[2] - open_pose.origin[2] > 10.0
     assert np.linalg.norm(open_pose.apply(coil.positions), axis=1).min() > SCALP + 7.0
     assert np.linalg.norm(open_pose.apply(coil.casing.vertices), axis=1).min() > SCALP
+
+
+def test_cool_d_b80_rests_on_its_bridge() -> None:
+    """On a sphere its open wings let the bridge come to 4 mm, where the measured model has 1.347 V/m per A/us."""
+    head = sphere_head(radii=[SCALP], conductivities=[0.33], subdivisions=5)
+    coil = COILS["magventure-cool-d-b80"]
+    pose = place(head, (0, 0, SCALP), distance=4.0, coil=coil)
+    assert pose.origin[2] == pytest.approx(SCALP + 4.0, abs=0.1)
+    point = np.array([[0.0, 0.0, 70.0]])  # the peak: under the junction
+    field = sphere_field(point, pose.apply(coil.positions), pose.apply_vectors(coil.moments), radius=SCALP - 0.5)
+    assert np.linalg.norm(field) == pytest.approx(1.347, rel=0.04)  # found 1.31
 
 
 def test_dome_and_disc_are_the_same_coil_but_where_the_dipoles_stand() -> None:
