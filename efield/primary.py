@@ -72,7 +72,8 @@ def primary_field(points: F64, coil: Coil, pose: Pose, *, didt: float = 1e6) -> 
     """
     out = np.zeros_like(points)
     if coil.n_dipoles:
-        dipole_potential(out, points, pose.apply(coil.positions), pose.apply_vectors(coil.moments))
+        positions, moments = pose.apply(coil.positions), pose.apply_vectors(coil.moments)
+        dipole_potential(out, points, np.ascontiguousarray(positions.T), np.ascontiguousarray(moments.T))
         out *= -didt * potential_factor()
     if coil.segments is not None:
         total = np.empty_like(points)

@@ -21,22 +21,26 @@ def dipole_potential(out: F64, points: F64, positions: F64, moments: F64) -> Non
     ----------
     out, points : ndarray, shape (n_points, 3)
         Sum and points.
-    positions, moments : ndarray, shape (n_dipoles, 3)
-        Dipoles. At a dipole itself the sum is infinite or NaN.
+    positions, moments : ndarray, shape (3, n_dipoles)
+        Dipoles, one row for each axis: so the compiler loads several at a time. At a dipole itself the sum is infinite
+        or NaN.
     """
     for i in prange(points.shape[0]):
+        x = points[i, 0]
+        y = points[i, 1]
+        z = points[i, 2]
         ax = 0.0
         ay = 0.0
         az = 0.0
-        for s in range(positions.shape[0]):
-            dx = points[i, 0] - positions[s, 0]
-            dy = points[i, 1] - positions[s, 1]
-            dz = points[i, 2] - positions[s, 2]
-            r2 = dx * dx + dy * dy + dz * dz
-            scale = 1.0 / (r2 * math.sqrt(r2))
-            ax += scale * (moments[s, 1] * dz - moments[s, 2] * dy)
-            ay += scale * (moments[s, 2] * dx - moments[s, 0] * dz)
-            az += scale * (moments[s, 0] * dy - moments[s, 1] * dx)
+        for s in range(positions.shape[1]):
+            dx = x - positions[0, s]
+            dy = y - positions[1, s]
+            dz = z - positions[2, s]
+            inverse = 1.0 / (dx * dx + dy * dy + dz * dz)
+            scale = inverse * math.sqrt(inverse)
+            ax += scale * (moments[1, s] * dz - moments[2, s] * dy)
+            ay += scale * (moments[2, s] * dx - moments[0, s] * dz)
+            az += scale * (moments[0, s] * dy - moments[1, s] * dx)
         out[i, 0] = ax
         out[i, 1] = ay
         out[i, 2] = az
