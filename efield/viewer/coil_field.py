@@ -89,9 +89,11 @@ class PlaneField:
         """Return the figures in a line: 20 mm below the origin."""
         x, y = (round(value) + 0 for value in self.peak_at)
         apart = f", {_NEAR:g} mm or more from the winding" if self.near.any() else ""
+        centre = float(np.linalg.norm(self.centre))
+        axis = f"{centre:#.3g}" if centre > 1e-3 * self.peak else "0"
         return (
-            f"{np.linalg.norm(self.centre):.2f} V/m on the axis, {DEPTH:g} mm below the origin in free space; "
-            f"greatest in that plane{apart}: {self.peak:.2f} V/m at x = {x}, y = {y} mm"
+            f"{axis} V/m on the axis, {DEPTH:g} mm below the origin in free space; "
+            f"greatest in that plane{apart}: {self.peak:#.3g} V/m at x = {x}, y = {y} mm"
         )
 
     def profile_words(self) -> str:
@@ -256,6 +258,7 @@ def draw_plane(axes: Axes, colours: Axes, coil: Coil, field: PlaneField) -> None
     scale_bar(axes, bar_length(coil), x=0.97, y=0.03, colour="white")
     bar = axes.figure.colorbar(filled, cax=colours, ticks=MaxNLocator(6).tick_values(0.0, field.peak))
     bar.ax.set_ylim(0.0, field.peak)
+    bar.ax.ticklabel_format(axis="y", scilimits=(-2, 3))
     bar.set_label("|E| (V/m) at dI/dt = 1 A/µs", fontsize=12)
     bar.ax.tick_params(labelsize=11)
 

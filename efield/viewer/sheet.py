@@ -104,14 +104,15 @@ def coil_facts(coil: Coil, field: PlaneField | None = None) -> dict[str, str]:
     wound = sum(wire.turns for wire in coil.wires)
     limit = "unknown" if coil.max_didt is None else f"{coil.max_didt / 1e6:.2f} A/µs"
     if coil.stimulator is not None and coil.max_didt is not None:
-        limit += " with " + " ".join(part for part in (coil.stimulator.brand, coil.stimulator.name) if part)
+        words = " ".join(part for part in (coil.stimulator.brand, coil.stimulator.name) if part)
+        limit += f" with {words}" if words else ""
     lines = {
         "Handle": _vector(coil.handle),
         "Induced E": f"{_vector(known.direction)} current_direction, rising current"
         if known.direction is not None
         else "no direction: it vanishes below the coil",
         **_moments(coil),
-        "Winding": f"{wound:.4g} turns in all" if coil.wires else "not known; A shows the sources",
+        "Winding": f"{wound:.4g} turns in all" if coil.wires else "not known",
         "Sources": ", ".join(sources),
         "Error of sources": "unknown" if error is None else f"{100.0 * error:.2g} % of the peak, 10 mm below",
         "Max dI/dt": limit,
