@@ -44,8 +44,9 @@ _HOPELESS = 3.0
 # Nodes of the lattice from which the points on the surface come: 0.3 GB with their distances.
 _NODES = 1e7
 
-# How far from the nearest source a dipole may move, as a share of the distance.
-_STRAY = 0.1
+# How far from the nearest source a dipole may be, as a share of the distance: clusters' centres on a curved region and
+# between the dipoles of a measured coil are off it.
+_STRAY = 0.3
 
 _ROUNDS = 25  # of Lloyd's iteration: the centres then move by less than a few per cent of their distance
 
@@ -163,8 +164,11 @@ def fit_dipoles(
         If 1200 dipoles, or as many as the cloud has points, do not reach `max_error`.
     """
     samples = []
-    for spacing, shift in ((_FIT, 0.0), (_CHECK, 0.5)):
-        points = _surface(near, distance, spacing, shift, head_side)
+    # The part that is fitted reaches over the edge of the one that is checked, and is sampled more closely, since there
+    # the moments are not held by the other side.
+    fit = (0.8 * _FIT, 0.5 * _HEADWARD) if head_side else (_FIT, -1.0)
+    for spacing, shift, headward in ((fit[0], 0.0, fit[1]), (_CHECK, 0.5, _HEADWARD if head_side else -1.0)):
+        points = _surface(near, distance, spacing, shift, headward)
         samples.append((points, exact(points)))
     return fewest_dipoles(cloud, near, samples, max_error, distance)
 
@@ -177,7 +181,7 @@ def fewest_dipoles(
     most = int(min(_MOST, len(cloud), len(samples[0][0]) // 2))
 
     def trial(count: int) -> tuple[FloatArray, FloatArray, float]:
-        positions = _clusters(cloud, count)
+        positions = _held(_clusters(cloud, count), near, distance)
         moments = _moments(*samples[0], positions)
         error = _worst(samples, positions, moments)
         if max_error < error < _GAIN * max_error and count <= _MOVED:
@@ -222,9 +226,6 @@ def _moved(
     distance: float,
 ) -> tuple[FloatArray, FloatArray, float]:
     """Move the dipoles by Levenberg and Marquardt's steps, near the sources, until their error is small enough."""
-    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
-
-    tree = cKDTree(near)
     points, target = samples[0]
     error = _worst(samples, positions, moments)
     trial: FloatArray
@@ -242,9 +243,7 @@ def _moved(
         gradient = jacobian.T @ (target - dipole_potential(points, positions, moments)).ravel()
         step = np.linalg.solve(normal, gradient).reshape(6, -1)[3:].T
         trial = positions + np.clip(step, -0.1 * distance, 0.1 * distance)
-        gap, nearest = (np.asarray(found) for found in tree.query(trial))
-        away = np.maximum(gap, _STRAY * distance).astype(np.float64)[:, None]
-        trial = near[nearest] + (_STRAY * distance / away) * (trial - near[nearest])
+        trial = _held(trial, near, distance)
         trial_moments = _moments(points, target, trial)
         trial_misfit = float(np.linalg.norm(dipole_potential(points, trial, trial_moments) - target))
         if trial_misfit >= misfit:
@@ -255,6 +254,16 @@ def _moved(
         if error <= max_error:
             break
     return positions, moments, error
+
+
+def _held(positions: FloatArray, near: FloatArray, distance: float) -> FloatArray:
+    """Draw positions back to what is near enough to the next source."""
+    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
+
+    gap, nearest = (np.asarray(found) for found in cKDTree(near).query(positions))
+    away = np.maximum(gap, _STRAY * distance)[:, None]
+    held: FloatArray = near[nearest] + (_STRAY * distance / away) * (positions - near[nearest])
+    return held
 
 
 def _jacobian(points: FloatArray, positions: FloatArray, moments: FloatArray) -> FloatArray:
@@ -272,14 +281,14 @@ def _jacobian(points: FloatArray, positions: FloatArray, moments: FloatArray) ->
     return result.reshape(3 * len(points), -1)
 
 
-def _surface(near: FloatArray, distance: float, spacing: float, shift: float, head_side: bool) -> FloatArray:
+def _surface(near: FloatArray, distance: float, spacing: float, shift: float, headward: float) -> FloatArray:
     points = offset_points(near, distance, spacing * distance, shift=shift)
-    if not head_side:
+    if headward <= -1.0:
         return points
     from scipy.spatial import cKDTree
 
     _, nearest = cKDTree(near).query(points)
-    return np.ascontiguousarray(points[(points - near[nearest])[:, 2] >= _HEADWARD * distance])
+    return np.ascontiguousarray(points[(points - near[nearest])[:, 2] >= headward * distance])
 
 
 def _moments(points: FloatArray, target: FloatArray, positions: FloatArray) -> FloatArray:

@@ -17,6 +17,9 @@ __all__ = ["reduce_dipoles"]
 # Wires stand for the sources if both potentials agree on the surface to this many times the stated error.
 _AGREE = 20.0
 
+# Dipoles further than this share of the distance from the fans of the coil's wires are not on them.
+_OFF = 0.5
+
 # A grid's node is at a source if its discrete Laplacian, times the spacing squared, is this share of the potential: for
 # a dipole, nodes up to three spacings away.
 _ROUGH = 0.15
@@ -107,8 +110,13 @@ def _sources(coil: Coil, distance: float) -> _Sources:
     places = [coil.positions] if coil.segments is None else [coil.positions, coil.segments.points]
     wired = bool(coil.wires) and max(flatness(wire.path) for wire in coil.wires) <= 0.5 * distance
     if wired:
-        near = np.concatenate([spanned_points(coil.wires, 0.1 * distance), *places])
+        fans = spanned_points(coil.wires, 0.1 * distance)
+        near = np.concatenate([fans, *places])
         cloud = middle(near, distance)
+        if len(coil.positions) and _furthest(coil.positions, fans) > _OFF * distance:
+            # Dipoles on a dome behind a ring that the head reaches into: new ones must not lie in the ring's opening.
+            cloud = thinned(coil.positions, 0.2 * distance)
+            near = np.concatenate([*places, *[wire.path for wire in coil.wires]])
         # A few points tell whether the wires are all that the sources stand for.
         few = offset_points(near, distance, 3.0 * distance)
         limit = _AGREE * (1e-3 if coil.discretisation_error is None else coil.discretisation_error)
@@ -119,6 +127,13 @@ def _sources(coil: Coil, distance: float) -> _Sources:
     )
     cloud = thinned(np.concatenate(region), 0.2 * distance)
     return coil.potential, cloud, np.concatenate([cloud, *places]), coil.discretisation_error or 0.0
+
+
+def _furthest(points: FloatArray, cloud: FloatArray) -> float:
+    """Return the greatest distance of a point from the nearest one of a cloud (mm)."""
+    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
+
+    return float(np.max(cKDTree(cloud).query(points)[0]))
 
 
 def _sheet(points: FloatArray, spacing: float) -> FloatArray:
