@@ -94,7 +94,7 @@ def coil_facts(coil: Coil, field: PlaneField | None = None) -> dict[str, str]:
     --------
     >>> import coils
     >>> coil_facts(coils.load_coil("magstim-70mm"))["Max dI/dt"]
-    '114.73 A/µs'
+    '114.73 A/µs with Magstim Rapid'
     """
     known = plane_field(coil) if field is None else field
     sources = [f"{coil.n_dipoles} dipoles"] if coil.n_dipoles else []
