@@ -7,8 +7,11 @@ error is measured there, on other points. The new dipoles' places are centres of
 spread; all three components of their moments are free.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,9 @@ from coils.wires import thinned
 from meshes.arrays import FloatArray
 
 __all__ = ["Sample", "fewest_dipoles", "fit_dipoles", "middle", "offset_points", "relative_maximum"]
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 # Points and the exact potential there, both shape (n, 3).
 Sample = tuple[FloatArray, FloatArray]
@@ -168,7 +174,9 @@ def fit_dipoles(
     # the moments are not held by the other side.
     fit = (0.8 * _FIT, 0.5 * _HEADWARD) if head_side else (_FIT, -1.0)
     for spacing, shift, headward in ((fit[0], 0.0, fit[1]), (_CHECK, 0.5, _HEADWARD if head_side else -1.0)):
-        points = _surface(near, distance, spacing, shift, headward)
+        # In front alone nothing bounds the error further out, so that it is fitted and measured there as well.
+        layers = (1.0, 2.0, 4.0) if head_side else (1.0,)
+        points = np.concatenate([_surface(near, k * distance, spacing, shift, headward) for k in layers])
         samples.append((points, exact(points)))
     return fewest_dipoles(cloud, near, samples, max_error, distance)
 
@@ -177,15 +185,18 @@ def fewest_dipoles(
     cloud: FloatArray, near: FloatArray, samples: Sequence[Sample], max_error: float, distance: float
 ) -> tuple[FloatArray, FloatArray, float]:
     """Search the number of dipoles: doubled until it is enough, then halved in between, to 4 %."""
+    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
+
+    tree = cKDTree(near)
     # No more unknowns than half of the equations, so that the fit cannot follow the points alone.
     most = int(min(_MOST, len(cloud), len(samples[0][0]) // 2))
 
     def trial(count: int) -> tuple[FloatArray, FloatArray, float]:
-        positions = _held(_clusters(cloud, count), near, distance)
+        positions = _held(_clusters(cloud, count), tree, distance)
         moments = _moments(*samples[0], positions)
         error = _worst(samples, positions, moments)
         if max_error < error < _GAIN * max_error and count <= _MOVED:
-            positions, moments, error = _moved(near, samples, positions, moments, max_error, distance)
+            positions, moments, error = _moved(tree, samples, positions, moments, max_error, distance)
         _log.debug("%d dipoles: error %.3g", count, error)
         return positions, moments, error
 
@@ -218,7 +229,7 @@ def _worst(samples: Sequence[Sample], positions: FloatArray, moments: FloatArray
 
 
 def _moved(
-    near: FloatArray,
+    tree: cKDTree,
     samples: Sequence[Sample],
     positions: FloatArray,
     moments: FloatArray,
@@ -243,7 +254,7 @@ def _moved(
         gradient = jacobian.T @ (target - dipole_potential(points, positions, moments)).ravel()
         step = np.linalg.solve(normal, gradient).reshape(6, -1)[3:].T
         trial = positions + np.clip(step, -0.1 * distance, 0.1 * distance)
-        trial = _held(trial, near, distance)
+        trial = _held(trial, tree, distance)
         trial_moments = _moments(points, target, trial)
         trial_misfit = float(np.linalg.norm(dipole_potential(points, trial, trial_moments) - target))
         if trial_misfit >= misfit:
@@ -256,11 +267,10 @@ def _moved(
     return positions, moments, error
 
 
-def _held(positions: FloatArray, near: FloatArray, distance: float) -> FloatArray:
+def _held(positions: FloatArray, tree: cKDTree, distance: float) -> FloatArray:
     """Draw positions back to what is near enough to the next source."""
-    from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
-
-    gap, nearest = (np.asarray(found) for found in cKDTree(near).query(positions))
+    gap, nearest = (np.asarray(found) for found in tree.query(positions))
+    near = np.asarray(tree.data)
     away = np.maximum(gap, _STRAY * distance)[:, None]
     held: FloatArray = near[nearest] + (_STRAY * distance / away) * (positions - near[nearest])
     return held

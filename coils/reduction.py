@@ -39,7 +39,7 @@ def reduce_dipoles(coil: Coil, *, max_error: float, distance: float = 10.0, head
     head_side : bool, optional
         Fit only the part of the surface around the sources that faces the head, its normal within 70 degrees of +z.
         This saves half of the dipoles and more. The error beside and behind the coil is then neither bounded nor
-        measured; in front it is measured at `distance`, but not bounded further out, since the surface is open.
+        measured; in front it is measured at `distance` and at two and four times it, but not bounded.
 
     Returns
     -------
