@@ -38,7 +38,7 @@ def reduce_dipoles(coil: Coil, *, max_error: float, distance: float = 10.0, head
         Distance around the sources at which it is wanted (mm).
     head_side : bool, optional
         Fit only the part of the surface around the sources that faces the head, its normal within 70 degrees of +z.
-        This saves half of the dipoles and more. The error beside and behind the coil is then neither bounded nor
+        This saves about half of the dipoles. The error beside and behind the coil is then neither bounded nor
         measured; in front it is measured at `distance` and at two and four times it, but not bounded.
 
     Returns
