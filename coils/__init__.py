@@ -7,7 +7,7 @@ from coils.files import read_coil, write_coil
 from coils.grid import PotentialGrid
 from coils.inductance import inductance, magnetic_energy
 from coils.named import Published, list_coils, load_coil, published
-from coils.paths import coil_from_wires, rectangular_wire, spiral
+from coils.paths import bent, coil_from_wires, mirrored, rectangular_wire, spiral, stacked, tilted, wire_potential
 from coils.reduction import reduce_dipoles
 from coils.segments import Segments
 from coils.shapes import circular, figure_of_eight
@@ -31,6 +31,7 @@ __all__ = [
     "Stimulator",
     "Waveform",
     "Wire",
+    "bent",
     "chronaxie",
     "circular",
     "coil_from_wires",
@@ -42,6 +43,7 @@ __all__ = [
     "load_coil",
     "magnetic_energy",
     "membrane_response",
+    "mirrored",
     "published",
     "pulse_energy",
     "read_coil",
@@ -50,9 +52,12 @@ __all__ = [
     "rectangular_wire",
     "reduce_dipoles",
     "spiral",
+    "stacked",
     "stimulator_for",
     "threshold_factor",
     "threshold_ratio",
+    "tilted",
+    "wire_potential",
     "write_coil",
     "write_waveform",
 ]
