@@ -4,6 +4,7 @@
     python benchmarks/coil_reduction.py magstim-70mm a.ccd    # these; files by `coils.read_coil`
     python benchmarks/coil_reduction.py --markdown            # the README's tables
     python benchmarks/coil_reduction.py --errors 0.05 0.01    # other errors
+    python benchmarks/coil_reduction.py --quick               # a small coil and one error
 
 The error is the greatest difference of the vector potential from that of the windings (for measured coils: of all their
 dipoles), over its greatest value, on the closed surface 10 mm around the windings; the maximum principle makes it a
@@ -58,7 +59,10 @@ def main() -> None:
     parser.add_argument("coils", nargs="*", help="names of coils or files; all named coils by default")
     parser.add_argument("--errors", nargs="+", type=float, default=list(ERRORS), help="wanted errors at 10 mm")
     parser.add_argument("--markdown", action="store_true", help="print tables for the README")
+    parser.add_argument("--quick", action="store_true", help="one small coil, 5 %%, to see that it runs")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.coils, arguments.errors = ["magstim-25mm"], [0.05]
     names = arguments.coils or [*list_coils(), *([str(D70)] if D70.exists() else [])]
     errors = tuple(arguments.errors)
     bar, edge = ("|", "| ") if arguments.markdown else ("  ", "")

@@ -30,8 +30,8 @@ _CONVERGED, _MOST_PER_EDGE = 2e-4, 32
 # Filaments at Gauss points are further apart than the parts of the cross-section that they stand for. The mean distance
 # that makes up for it, so that all filaments of a turn have that of its whole rectangle, is 0.53 to 0.89 times that of
 # a filament's own part for rules of 2 x 2 to 7 x 7, here 0.65; times that of the rectangle between neighbours, 0.37 to
-# 1.05, one-row rules included, here 0.62. Both are fitted, not derived. Against equal cells a wing of the 70 mm coil comes
-# out 0.3 % high, of the 90 mm coil 0.1 %, of the 25 mm coil, whose wire is tall and thin, 1 %.
+# 1.05, one-row rules included, here 0.62. Both are fitted, not derived. Against equal cells a wing of the 70 mm coil
+# comes out 0.3 % high, of the 90 mm coil 0.1 %, of the 25 mm coil, whose wire is tall and thin, 1 %.
 _OF_PART, _OF_GAPS = 0.65, 0.62
 
 # How far along a wire its own cross-section matters, in mean distances: beyond, 1/r is right to 1e-3.
