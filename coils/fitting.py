@@ -63,14 +63,23 @@ _HEADWARD = 0.35
 def middle(cloud: FloatArray, distance: float) -> FloatArray:
     """Draw a cloud of points towards the middle of what is thin beside `distance`, and thin it (mm).
 
-    Each point becomes the mean of its neighbours, so that a plate's points end in its mid plane: one layer of dipoles
-    stands for a thickness that the field at `distance` does not resolve, see `coils.quadrature`.
+    Each point moves to the mean of its neighbours, across the sheet that they make and not along it: a plate's points
+    end in its mid plane, since one layer of dipoles stands for a thickness that the field at `distance` does not
+    resolve, see `coils.quadrature`; but its rim stays where it is. A turn's field is that of its rim, and dipoles that
+    all lie inside it would take moments without bound to make up for those that are missing.
     """
     from scipy.spatial import cKDTree  # here, so that importing the package loads no SciPy
 
     cloud = thinned(cloud, 0.2 * distance)
-    near = cKDTree(cloud).query_ball_point(cloud, 0.5 * distance)
-    return thinned(np.array([cloud[indices].mean(axis=0) for indices in near]), 0.25 * distance)
+    tree = cKDTree(cloud)
+    flattened = np.empty_like(cloud)
+    for index, point in enumerate(cloud):
+        near = cloud[tree.query_ball_point(point, distance)]
+        spread = near - near.mean(axis=0)
+        across = np.linalg.eigh(spread.T @ spread)[1][:, 0]
+        close = near[np.linalg.norm(near - point, axis=1) <= 0.5 * distance]
+        flattened[index] = point + ((close.mean(axis=0) - point) @ across) * across
+    return thinned(flattened, 0.25 * distance)
 
 
 def relative_maximum(found: FloatArray, exact: FloatArray) -> float:

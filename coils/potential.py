@@ -6,6 +6,8 @@ solver. Every function gives the potential in the Coulomb gauge for one ampere, 
 mm^2 it is a pure number.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from meshes.arrays import FloatArray
@@ -14,6 +16,9 @@ __all__ = ["dipole_potential", "element_potential", "turn_potential"]
 
 # Below this squared modulus the elliptic integrals cancel; there the series is good to 5e-10, here the rest to 2e-9.
 _SMALL_SQUARE = 1e-3
+
+# Pairs of a point and a source whose distance stands in memory at once.
+_PAIRS = 10_000_000
 
 
 def dipole_potential(points: FloatArray, positions: FloatArray, moments: FloatArray) -> FloatArray:
@@ -33,11 +38,13 @@ def dipole_potential(points: FloatArray, positions: FloatArray, moments: FloatAr
     ndarray, shape (n_points, 3)
         Sum of m x (r - s) / |r - s|^3.
     """
-    offset = points[:, None, :] - positions[None, :, :]
-    weight = np.einsum("pdk,pdk->pd", offset, offset) ** -1.5
+    total = np.empty((len(points), 3))
     # m x (r - s) = m x r - m x s: two small matrix products instead of one cross product per pair.
-    potential: FloatArray = np.cross(weight @ moments, points) - weight @ np.cross(moments, positions)
-    return potential
+    crossed = np.cross(moments, positions)
+    for part, square in _squares(points, positions):
+        weight = square**-1.5
+        total[part] = np.cross(weight @ moments, points[part]) - weight @ crossed
+    return total
 
 
 def element_potential(points: FloatArray, positions: FloatArray, vectors: FloatArray) -> FloatArray:
@@ -58,14 +65,20 @@ def element_potential(points: FloatArray, positions: FloatArray, vectors: FloatA
         Sum of v / |r - p|.
     """
     total = np.empty((len(points), 3))
-    step = max(1, 10_000_000 // max(len(positions), 1))  # bounds the memory to 80 MB a table
-    for first in range(0, len(points), step):
-        part = points[first : first + step]
-        square = np.zeros((len(part), len(positions)))
-        for axis in range(3):
-            square += (part[:, axis, None] - positions[:, axis]) ** 2
-        total[first : first + step] = square**-0.5 @ vectors
+    for part, square in _squares(points, positions):
+        total[part] = square**-0.5 @ vectors
     return total
+
+
+def _squares(points: FloatArray, positions: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield the squared distances of so many points at a time from all positions that a table has 80 MB at most."""
+    step = max(1, _PAIRS // max(len(positions), 1))
+    for first in range(0, len(points), step):
+        part = slice(first, first + step)
+        square = np.zeros((len(points[part]), len(positions)))
+        for axis in range(3):
+            square += (points[part, axis, None] - positions[:, axis]) ** 2
+        yield part, square
 
 
 def turn_potential(distance: FloatArray, height: FloatArray, radius: FloatArray | float) -> FloatArray:
