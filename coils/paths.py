@@ -23,6 +23,16 @@ _FLAT = 0.5
 # Smallest spacing of current elements that is tried, as a share of the distance.
 _FINEST = 1.0 / 32.0
 
+# Coils of at most so many current elements are left at that: a search for dipoles would save little, and for single
+# turns, whose current is all at the rim of the shell on which dipoles lie, fail.
+_FEW = 200
+
+# Most corners of a spiral: what follows takes time and memory for each.
+_CORNERS = 200_000
+
+# Sizes of coils (mm): what is outside is in another unit.
+_LEAST, _GREATEST = 1.0, 2000.0
+
 
 def spiral(
     *, inner_diameter: float, outer_diameter: float, turns: float, return_height: float = 0.0, corners: int = 72
@@ -70,6 +80,8 @@ def spiral(
         )
     if corners < 8 or corners != int(corners):
         raise ValueError(f"corners must be a whole number of at least 8 per turn; got {corners!r}.")
+    if turns * corners > _CORNERS:
+        raise ValueError(f"turns must make at most {_CORNERS:,} corners; got {turns:g} with {corners} each.")
     count = max(3, int(np.ceil(turns * corners)))
     angle = 2.0 * np.pi * turns * np.arange(count + 1) / count
     step = angle[1]
@@ -317,8 +329,9 @@ def coil_from_wires(
     max_didt, handle, source
         As in `Coil`.
     elements : bool, optional
-        True for current elements, False for dipoles; by default dipoles if every wire is flat: no corner further than
-        half of `distance` from the plane that fits it best.
+        True for current elements, False for dipoles. By default dipoles if every wire is flat, no corner further than
+        half of `distance` from the plane that fits it best, unless 200 current elements will do or dipoles do not
+        reach `max_error`.
 
     Returns
     -------
@@ -330,7 +343,8 @@ def coil_from_wires(
     Raises
     ------
     ValueError
-        If there is no wire, or `max_error` cannot be reached; the message says what can.
+        If there is no wire, they are not 1 to 2000 mm across, or `max_error` cannot be reached; the message says what
+        can.
 
     Notes
     -----
@@ -346,25 +360,28 @@ def coil_from_wires(
     >>> coil.discretisation_error <= 0.01, coil.n_dipoles < 60
     (True, True)
     """
-    wires = tuple(wires)
+    wires = (wires,) if isinstance(wires, Wire) else tuple(wires)
     if not wires or not all(isinstance(wire, Wire) for wire in wires):
         raise ValueError(f"wires must be one or more coils.Wire; got {len(wires)} of other or no kind.")
     wanted = arrays.positive(max_error, "max_error")
     distance = arrays.positive(distance, "distance")
-    if elements is None:
-        elements = max(flatness(wire.path) for wire in wires) > _FLAT * distance
+    size = float(np.ptp(np.concatenate([wire.path for wire in wires]), axis=0).max())
+    if not _LEAST <= size <= _GREATEST:
+        raise ValueError(f"wires must be {_LEAST:g} to {_GREATEST:g} mm across; got {size:g} mm. Give millimetres.")
     positions, moments, segments = np.zeros((0, 3)), np.zeros((0, 3)), None
-    if elements:
+    if elements is None:
+        if max(flatness(wire.path) for wire in wires) > _FLAT * distance or _few(wires, distance):
+            segments, error = _elements(wires, wanted, distance)
+        else:
+            try:
+                positions, moments, error = _dipoles(wires, wanted, distance)
+            except ValueError:
+                # Too sharp a rim for dipoles; if elements do not reach it either, their message says what can.
+                segments, error = _elements(wires, wanted, distance)
+    elif elements:
         segments, error = _elements(wires, wanted, distance)
     else:
-        near = spanned_points(wires, 0.1 * distance)
-        positions, moments, error = fit_dipoles(
-            middle(near, distance),
-            near,
-            lambda points: smooth_potential(points, wires),
-            max_error=wanted,
-            distance=distance,
-        )
+        positions, moments, error = _dipoles(wires, wanted, distance)
     return Coil(
         positions=positions,
         moments=1e-6 * moments,
@@ -376,6 +393,23 @@ def coil_from_wires(
         wires=wires,
         discretisation_error=error,
         source=source,
+    )
+
+
+def _few(wires: Sequence[Wire], distance: float) -> bool:
+    """Tell whether wires, cut at half of the distance, become so few elements that dipoles are not worth a search."""
+    return len(cut_wires(wires, 0.5 * distance)) <= _FEW
+
+
+def _dipoles(wires: Sequence[Wire], wanted: float, distance: float) -> tuple[FloatArray, FloatArray, float]:
+    """Fit dipoles (mm, mm^2) on the fans of flat wires, to an error at `distance`."""
+    near = spanned_points(wires, 0.1 * distance)
+    return fit_dipoles(
+        middle(near, distance),
+        near,
+        lambda points: smooth_potential(points, wires),
+        max_error=wanted,
+        distance=distance,
     )
 
 

@@ -222,7 +222,7 @@ def test_flatness() -> None:
 def test_flat_wires_become_dipoles_within_the_stated_error() -> None:
     """Measured anew with the exact edges on points that the package does not use, 10 mm and further from the fan."""
     wires = [Wire(path=circle(25.0, 64, -5.0) * [1.0, 1.3, 1.0]), Wire(path=circle(15.0, 64, -8.0), turns=2.0)]
-    coil = coil_from_wires(wires, name="two ellipses", max_error=5e-3)
+    coil = coil_from_wires(wires, name="two ellipses", max_error=5e-3, elements=False)
     assert coil.segments is None
     assert len(coil.wires) == 2
     cloud = spanned_points(wires, 1.0)
@@ -247,6 +247,34 @@ def test_wires_in_space_become_current_elements() -> None:
     peak = np.linalg.norm(exact, axis=1).max()
     assert np.linalg.norm(coil.potential(inside) - exact, axis=1).max() <= 1e-3 * peak
     assert 0.0 < coil.discretisation_error <= 1e-3
+
+
+@pytest.mark.parametrize("radius", [5.0, 20.0, 40.0])
+def test_a_single_turn_needs_no_settings(radius: float) -> None:
+    """Its current is all at the rim, where dipoles on the disc do not reach 0.1 %: Maxwell's loop on the axis."""
+    path = circle(radius, 256, -5.0)
+    coil = coil_from_wires([Wire(path=path)], name="one turn")
+    assert 0.0 < coil.discretisation_error <= 1e-3
+    # B = rot A on the axis, by differences over 0.1 mm: 2 pi r^2 / (r^2 + z^2)^(3/2) without mu0/4pi.
+    step, z = 0.05, 15.0
+    around = np.array([[step, 0, z - 5], [0, step, z - 5], [-step, 0, z - 5], [0, -step, z - 5]])
+    a = coil.potential(around)
+    curl = (a[0, 1] - a[2, 1] - a[1, 0] + a[3, 0]) / (2.0 * step)
+    exact = 2.0 * np.pi * radius**2 / (radius**2 + z**2) ** 1.5
+    assert curl == pytest.approx(exact, rel=2e-3)
+
+
+def test_what_dipoles_cannot_reach_becomes_elements() -> None:
+    """More than 200 elements, so that dipoles are tried, and asked for more than they reach."""
+    square = SQUARE * 1.25 - [0.0, 0.0, 5.0]
+    corners = np.concatenate([a + np.linspace(0, 1, 60, endpoint=False)[:, None] * (b - a)
+                              for a, b in zip(square, np.roll(square, -1, axis=0), strict=True)])  # fmt: skip
+    with pytest.raises(ValueError, match="max_error must be at least"):
+        coil_from_wires([Wire(path=corners)], name="square", elements=False, max_error=1e-4)
+    coil = coil_from_wires([Wire(path=corners)], name="square", max_error=1e-4)
+    assert coil.segments is not None
+    assert coil.discretisation_error is not None
+    assert coil.discretisation_error <= 1e-4
 
 
 def test_choice_of_sources_can_be_forced() -> None:
@@ -275,6 +303,15 @@ def test_choice_of_sources_can_be_forced() -> None:
             lambda: rectangular_wire([[0, 0, 0], [9, 0, 0], [0, 0.1, 0]], width=1, height=1),
             "path must not fold back sharper than 140 degrees",
         ),
+        (
+            lambda: coil_from_wires([Wire(path=SQUARE * 1e-3)], name="m"),
+            "wires must be 1 to 2000 mm across; got 0.04 mm",
+        ),
+        (
+            lambda: coil_from_wires([Wire(path=SQUARE * 1e3)], name="um"),
+            "wires must be 1 to 2000 mm across; got 40000 mm",
+        ),
+        (lambda: spiral(inner_diameter=20, outer_diameter=40, turns=1e9), "turns must make at most 200,000 corners"),
         (lambda: coil_from_wires([], name="none"), "wires must be one or more coils.Wire; got 0"),
         (lambda: coil_from_wires([Wire(path=SQUARE)], name="n", max_error=0), "max_error must be a positive number"),
         (
