@@ -34,6 +34,10 @@ _MOST_ENDS = 1000
 # A sum of vectors below this share of the sum of their lengths is rounding: the circuit is closed.
 _CLOSED = 1e-6
 
+# Elements at the Gauss points of an edge, as `coils.wires.cut_wires` makes them, leave gaps and overlaps along it of up
+# to 0.16 of their length. They are no open ends: their weights, not their ends, make the sum right.
+_GAUSS, _ALONG = 0.2, 1e-3
+
 # What the points of a file's elements are: shares of the element's vector from the point back to its start.
 _PLACES = {"middles": 0.5, "starts": 0.0, "ends": 1.0}
 
@@ -99,6 +103,10 @@ def find_ends(segments: Segments) -> Ends:
     nodes, net = _balance(*_start_and_end(segments, place), _JOINED * step)
     sinks = np.repeat(nodes[net > 0], net[net > 0], axis=0)
     sources = np.repeat(nodes[net < 0], -net[net < 0], axis=0)
+    if 0 < len(sinks) <= _MOST_ENDS:
+        rows, columns = _paired(sinks, sources)
+        whole = ~_within_edges(segments, place, sinks[rows], sources[columns], _JOINED * step)
+        sinks, sources = sinks[rows[whole]], sources[columns[whole]]
     return Ends(sinks, sources, place, step)
 
 
@@ -168,10 +176,9 @@ def close_parts(parts: Sequence[Segments], motions: Sequence[FloatArray]) -> tup
     Which ends belong together is found before the motion, where parts of a file join exactly: after it the nearest end
     may be that of a neighbouring turn.
     """
-    from scipy.optimize import linear_sum_assignment  # here, so that importing the package loads no SciPy
-
     kept = [_without_zeros(part) for part in parts]
-    whole = find_ends(Segments(np.concatenate([p.points for p in kept]), np.concatenate([p.vectors for p in kept])))
+    everything = Segments(np.concatenate([p.points for p in kept]), np.concatenate([p.vectors for p in kept]))
+    whole = find_ends(everything)
     before: tuple[list[FloatArray], list[FloatArray]] = ([], [])
     after: tuple[list[FloatArray], list[FloatArray]] = ([], [])
     points, vectors = [], []
@@ -188,10 +195,13 @@ def close_parts(parts: Sequence[Segments], motions: Sequence[FloatArray]) -> tup
     sinks, sources = (np.concatenate(ends) for ends in before)
     if len(sinks) > _MOST_ENDS:
         raise ValueError(f"parts must have at most {_MOST_ENDS} ends in all; got {len(sinks)}.")
-    rows, columns = linear_sum_assignment(np.linalg.norm(sinks[:, None] - sources, axis=2))
+    rows, columns = _paired(sinks, sources)
     leads = np.stack([np.concatenate(after[0])[rows], np.concatenate(after[1])[columns]], axis=1)
     length = np.linalg.norm(leads[:, 1] - leads[:, 0], axis=1)
-    leads = np.ascontiguousarray(leads[length > _JOINED * whole.step])
+    gap = np.linalg.norm(sources[columns] - sinks[rows], axis=1)
+    kept_whole = np.abs(length - gap) <= 1e-9 * (length + gap)
+    kept_whole &= _within_edges(everything, whole.place, sinks[rows], sources[columns], _JOINED * whole.step)
+    leads = np.ascontiguousarray(leads[(length > _JOINED * whole.step) & ~kept_whole])
     for start, end in leads:
         count = max(1, int(np.ceil(np.linalg.norm(end - start) / whole.step * (1.0 - 1e-12))))
         points.append(start + (np.arange(count)[:, None] + 0.5) / count * (end - start))
@@ -327,6 +337,31 @@ def _without_zeros(segments: Segments) -> Segments:
 def _start_and_end(segments: Segments, place: str) -> tuple[FloatArray, FloatArray]:
     start = segments.points - _PLACES[place] * segments.vectors
     return start, start + segments.vectors
+
+
+def _paired(sinks: FloatArray, sources: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Pair sinks with sources so that the leads between them have the least total length."""
+    from scipy.optimize import linear_sum_assignment  # here, so that importing the package loads no SciPy
+
+    rows, columns = linear_sum_assignment(np.linalg.norm(sinks[:, None] - sources, axis=2))
+    return rows, columns
+
+
+def _within_edges(
+    segments: Segments, place: str, sinks: FloatArray, sources: FloatArray, tolerance: float
+) -> npt.NDArray[np.bool_]:
+    """Tell which gaps lie along an element that ends in them and are so short that they come from Gauss weights."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(np.concatenate(_start_and_end(segments, place)))
+    found = np.zeros(len(sinks), dtype=bool)
+    for index, (sink, source) in enumerate(zip(sinks, sources, strict=True)):
+        elements = np.concatenate([tree.query_ball_point(end, tolerance) for end in (sink, source)]).astype(np.int64)
+        vectors, gap = segments.vectors[elements % len(segments)], source - sink
+        reach, width = np.linalg.norm(vectors, axis=1), float(np.linalg.norm(gap))
+        across = np.linalg.norm(np.cross(vectors, gap), axis=1)
+        found[index] = bool(((width <= _GAUSS * reach) & (across <= _ALONG * width * reach)).any())
+    return found
 
 
 def _loose_count(segments: Segments, place: str, tolerance: float) -> float:

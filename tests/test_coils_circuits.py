@@ -1,10 +1,12 @@
 """Circuits: open wires are found, closed and measured."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from coils import Segments
-from coils.circuits import centred, close, close_parts, divergence, find_ends
+from coils import Segments, Wire, coil_from_wires, read_coil, spiral, write_coil
+from coils.circuits import centred, close, close_parts, divergence, fault, find_ends
 from coils.potential import element_potential, turn_potential
 
 POINTS = np.array([[0.0, 0.0, 40.0], [30.0, -20.0, 60.0], [90.0, 5.0, -10.0]])
@@ -165,3 +167,28 @@ def test_many_elements_in_one_place_stay_cheap() -> None:
     copies = Segments(np.zeros((20_000, 3)), np.tile([1.0, 0.0, 0.0], (20_000, 1)))
     with pytest.raises(ValueError, match="must follow each other"):
         find_ends(copies)
+
+
+@pytest.mark.parametrize("height", [0.0, -3.0])
+def test_own_current_elements_are_closed(height: float, tmp_path: Path) -> None:
+    # Elements at Gauss points do not touch: on the lead of this spiral they were taken for three open ends.
+    path = spiral(inner_diameter=30, outer_diameter=50, turns=4, return_height=height) - [0.0, 0.0, 8.0]
+    coil = coil_from_wires([Wire(path=path)], name="spiral", max_error=3e-3, elements=True)
+    assert coil.segments is not None
+    assert fault(coil.segments, "wires", closing=True) == ""
+    closed, leads = close(coil.segments)
+    assert (len(closed), len(leads)) == (len(coil.segments), 0)
+    write_coil(coil, tmp_path / "spiral.tcd")
+    again = read_coil(tmp_path / "spiral.tcd")  # a warning would be an error
+    np.testing.assert_allclose(again.potential(POINTS), coil.potential(POINTS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [[3.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+def test_gaps_of_real_wires_are_still_found(offset: list[float]) -> None:
+    # Longer than those of Gauss weights, a fifth of the element, or not along it.
+    corners = np.array([[0.0, 0, 0], [10, 0, 0], [10, 10, 0], [0, 10, 0], [0, 0, 0]])
+    corners[-1] += [0.0, *offset[:1], offset[2]]
+    vectors = np.diff(corners, axis=0)
+    ends = find_ends(Segments(corners[:-1] + 0.5 * vectors, vectors))
+    np.testing.assert_allclose(ends.sinks, corners[-1:], atol=1e-12)
+    np.testing.assert_allclose(ends.sources, corners[:1], atol=1e-12)
