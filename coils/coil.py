@@ -144,6 +144,7 @@ class Coil:
             raise ValueError(f"moments must be one per position, {len(positions)}; got {len(moments)}.")
         if self.segments is not None and not isinstance(self.segments, Segments):
             raise ValueError(f"segments must be a coils.Segments or None; got {type(self.segments).__name__}.")
+        self._check_parts()
         if self.segments is None and self.grid is None and not moments.any():
             raise ValueError("moments must not all be zero; got a coil without a field.")
         object.__setattr__(self, "positions", positions)
@@ -157,10 +158,22 @@ class Coil:
         if self.discretisation_error is not None:
             error = arrays.non_negative(self.discretisation_error, "discretisation_error")
             object.__setattr__(self, "discretisation_error", error)
-        object.__setattr__(self, "wires", tuple(self.wires))
-        for wire in self.wires:
+        wires = self.wires if isinstance(self.wires, (tuple, list)) else (self.wires,)
+        for wire in wires:
             if not isinstance(wire, Wire):
                 raise ValueError(f"wires must be a tuple of coils.Wire; got {type(wire).__name__}.")
+        object.__setattr__(self, "wires", tuple(wires))
+
+    def _check_parts(self) -> None:
+        """Refuse parts of another kind; the classes are imported here, since some of them import this one."""
+        from coils.assembly import Assembly
+        from coils.grid import PotentialGrid
+        from coils.stimulators import Stimulator
+
+        for name, kind in (("grid", PotentialGrid), ("stimulator", Stimulator), ("assembly", Assembly)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise ValueError(f"{name} must be a coils.{kind.__name__} or None; got {type(value).__name__}.")
 
     def _check_casing(self) -> None:
         if self.casing is None:
@@ -191,19 +204,20 @@ class Coil:
 
         Parameters
         ----------
-        points : ndarray, shape (n, 3)
+        points : array_like, shape (n, 3)
             Points in the coil's frame (mm).
 
         Returns
         -------
         ndarray, shape (n, 3)
-            A pure number: lengths cancel, see `coils.potential`.
+            A pure number: lengths cancel, see `coils.potential`. Not finite where a dipole or an element lies.
 
         Raises
         ------
         ValueError
-            If the coil has a grid and a point lies outside it.
+            If `points` is no such array or not finite, or the coil has a grid and a point lies outside it.
         """
+        points = arrays.vectors(points, "points")
         total = np.zeros(points.shape)
         if len(self.positions):
             total += dipole_potential(points, self.positions, 1e6 * self.moments)
@@ -343,7 +357,11 @@ class Coil:
 
     def _direction_text(self) -> str:
         try:
-            return f"{_text(self.current_direction)}  (of the induced E, rising current)"
+            # Where it is taken belongs to the sign: on the other side of a circular coil it is the opposite.
+            centre = np.array([0.0, 0.0, _DEPTH])
+            beside = self._cancels(-self.potential(centre[None])[0], centre)
+            place = ", under the +x side; none under the centre" if beside else ""
+            return f"{_text(self.current_direction)}  (of the induced E, rising current{place})"
         except ValueError:
             return f"unknown, as no field is known {_DEPTH:g} mm below the origin"
 
@@ -356,13 +374,20 @@ class Coil:
             *self._moments(),
             f"  sources            {self._contents()}",
             f"  discretisation     {_error(self.discretisation_error)}",
-            f"  max dI/dt          {'unknown' if self.max_didt is None else f'{self.max_didt / 1e6:.2f} A/us'}",
+            f"  max dI/dt          {self._limit_text()}",
             f"  casing             {_size(self.casing)}",
         ]
         lines += self._settings()
         if self.source:
             lines.append(f"  source             {self.source}")
         return "\n".join(lines)
+
+    def _limit_text(self) -> str:
+        if self.max_didt is None:
+            return "unknown"
+        named = self.stimulator is not None and (self.stimulator.name or self.stimulator.brand)
+        label = f" ({self.stimulator.label})" if self.stimulator is not None and named else ""
+        return f"{self.max_didt / 1e6:.2f} A/us{label}"
 
     def _moments(self) -> list[str]:
         """Return the lines on the moments of wings of dipoles and of all current elements."""
@@ -371,8 +396,11 @@ class Coil:
             right, left = self.wing_moments
             lines += [f"  moment at x > 0    {_moment(right)}", f"  moment at x < 0    {_moment(left)}"]
         if self.segments is not None:
-            moment = 0.5e-6 * np.cross(self.segments.points, self.segments.vectors).sum(axis=0)
-            lines.append(f"  moment of elements {_moment(moment)}")
+            parts = 0.5e-6 * np.cross(self.segments.points - self.segments.points.mean(axis=0), self.segments.vectors)
+            moment = parts.sum(axis=0)
+            # The rest that two opposed wings leave has a direction of no meaning.
+            left = np.linalg.norm(moment) > 1e-3 * np.linalg.norm(parts, axis=1).sum()
+            lines.append(f"  moment of elements {_moment(moment) if left else 'none: the wings cancel'}")
         return lines
 
     def _settings(self) -> list[str]:
@@ -381,7 +409,8 @@ class Coil:
             return []
         lines = []
         if len(self.channels) > 1:
-            lines.append(f"  stimulators        {len(self.channels)}, all at the same dI/dt unless driven")
+            lines.append(f"  stimulators        {len(self.channels)}, all at the same dI/dt unless driven; of each:")
+            lines += [f"    {k}                {c._direction_text()}" for k, c in enumerate(self.channels, 1)]
         for d in self.assembly.deformations:
             lines.append(f"  {d.name:<18} {d.value:g} ({d.range[0]:g} to {d.range[1]:g})")
         return lines
@@ -394,7 +423,8 @@ def _text(vector: FloatArray) -> str:
 
 def _moment(moment: FloatArray) -> str:
     length = float(np.linalg.norm(moment))
-    return f"{length:.5f} A m^2 per A along {_text(moment / length)}" if length > 0.0 else "none"
+    digits = f"{length:.5f}" if length >= 1e-4 else f"{length:.3g}"
+    return f"{digits} A m^2 per A along {_text(moment / length)}" if length > 0.0 else "none"
 
 
 def _error(error: float | None) -> str:

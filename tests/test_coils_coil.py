@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import coils
 from coils import Coil, Wire, circular, figure_of_eight, load_coil
 from efield.analytic import free_space_field
 from meshes import Surface
@@ -132,3 +133,53 @@ def test_bad_input_gets_one_sentence(change: dict, message: str) -> None:
 def test_wire_moment_of_a_square() -> None:
     wire = Wire(path=[[10, 10, 3], [30, 10, 3], [30, 30, 3], [10, 30, 3]], turns=2.0)
     np.testing.assert_allclose(wire.moment, [0.0, 0.0, 2 * 400e-6], rtol=1e-14)  # area times turns
+
+
+def test_summary_of_a_circular_coil_says_where_the_direction_is_taken() -> None:
+    """Half of its circumference has the opposite sign, and the centre none."""
+    assert (
+        "rising current, under the +x side; none under the centre)"
+        in coils.load_coil("magstim-90mm-circular").summary()
+    )
+    assert "(of the induced E, rising current)" in coils.load_coil("magstim-70mm").summary()
+
+
+def test_summary_names_the_stimulator_of_the_limit() -> None:
+    assert "114.73 A/us (Magstim Rapid with D70)" in coils.load_coil("magstim-70mm").summary()
+
+
+def test_summary_keeps_the_digits_of_small_moments() -> None:
+    coil = Coil(positions=[[30, 0, -5], [-30, 0, -5]], moments=[[0, 0, 2e-6], [0, 0, -2e-6]], name="small")
+    assert "moment at x > 0    2e-06 A m^2 per A along (+0.00, +0.00, +1.00)" in coil.summary()
+
+
+def test_summary_has_the_sign_of_each_stimulator() -> None:
+    flat = coils.load_coil("magstim-70mm")
+    parts = [coils.Element(coils.Dipoles(flat.positions, sign * flat.moments), stimulator=k)
+             for k, sign in enumerate((1.0, -2.0))]  # fmt: skip
+    text = coils.Assembly(name="opposed", elements=parts).coil().summary()
+    assert "    1                (+0.00, +1.00, +0.00)  (of the induced E" in text
+    assert "    2                (+0.00, -1.00, +0.00)  (of the induced E" in text
+
+
+def test_summary_gives_no_direction_to_the_rest_of_opposed_elements() -> None:
+    angle = np.arange(40) * np.pi / 20.0
+    ring = 30.0 * np.column_stack([np.cos(angle), np.sin(angle), 0.0 * angle])
+    right, left = (coils.Wire(path=path + np.array([x, 0.0, -5.0])) for path, x in ((ring, 40.0), (ring[::-1], -40.0)))
+    coil = coils.coil_from_wires([right, left], name="wings", elements=True)
+    assert "moment of elements none: the wings cancel" in coil.summary()
+
+
+def test_potential_takes_lists_and_refuses_what_is_no_point() -> None:
+    coil = coils.load_coil("magstim-25mm")
+    np.testing.assert_array_equal(coil.potential([[0, 0, 20]]), coil.potential(np.array([[0.0, 0.0, 20.0]])))
+    with pytest.raises(ValueError, match=r"points must be an array of shape \(n, 3\)"):
+        coil.potential([0, 0, 20])
+    with pytest.raises(ValueError, match="points must be finite"):
+        coil.potential([[0, 0, np.nan]])
+
+
+@pytest.mark.parametrize("name", ["grid", "stimulator", "assembly", "wires"])
+def test_parts_of_another_kind_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a "):
+        Coil(positions=[[0, 0, -5]], moments=[[0, 0, 1]], name="x", **{name: 5})
