@@ -110,6 +110,9 @@ class Assembly:
             object.__setattr__(self, "stimulators", tuple(Stimulator("") for _ in range(count)))
         if count > len(self.stimulators):
             raise ValueError(f"stimulators must be at least {count}, as the elements ask; got {len(self.stimulators)}.")
+        for deformation in self.deformations:
+            if not isinstance(deformation, Deformation):
+                raise ValueError(f"deformations must be coils.Deformation; got {type(deformation).__name__}.")
         names = [deformation.name for deformation in self.deformations]
         if len(set(names)) < len(names):
             raise ValueError(f"deformations must have names of their own; got {', '.join(names)}.")

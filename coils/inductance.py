@@ -64,6 +64,8 @@ def inductance(coil: Coil, *, section: tuple[float, float] | None = None) -> flo
     ------
     ValueError
         If the coil has no wires, or thin ones that need `section`.
+    TypeError
+        If `coil` is something else.
 
     Notes
     -----
@@ -76,6 +78,8 @@ def inductance(coil: Coil, *, section: tuple[float, float] | None = None) -> flo
     >>> round(1e6 * inductance(load_coil("magstim-70mm")))
     16
     """
+    if not isinstance(coil, Coil):
+        raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}.")
     if not coil.wires:
         raise ValueError(
             f"coil must have wires for its inductance; got {coil.name} without. Build it with coil_from_wires."

@@ -71,7 +71,11 @@ def reduce_dipoles(coil: Coil, *, max_error: float, distance: float = 10.0, head
     >>> reduced.discretisation_error <= 0.01, reduced.n_dipoles < coil.n_dipoles
     (True, True)
     """
+    if not isinstance(coil, Coil):
+        raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}.")
     wanted = arrays.positive(max_error, "max_error")
+    if wanted >= 1.0:
+        raise ValueError(f"max_error must be less than 1, a share; got {wanted:g}. Give 0.05 for 5 %.")
     distance = arrays.positive(distance, "distance")
     stated, region = 0.0, None
     if coil.grid is None:

@@ -36,6 +36,9 @@ class TimeConstant:
     source: str
 
 
+# No membrane is slower (s): a greater number is microseconds given for seconds.
+_LONGEST = 1.0
+
 _PETERCHEV = "Peterchev et al., Clin Neurophysiol 2013;124:1364-1372, abstract"
 _DOSTILIO = "D'Ostilio et al., Clin Neurophysiol 2016;127:675-683, abstract"
 
@@ -68,7 +71,9 @@ def membrane_response(waveform: Waveform, tau: float) -> FloatArray:
     Raises
     ------
     ValueError
-        If `tau` is not positive.
+        If `tau` is not positive, or more than 1 s.
+    TypeError
+        If `waveform` is something else.
 
     Notes
     -----
@@ -82,7 +87,9 @@ def membrane_response(waveform: Waveform, tau: float) -> FloatArray:
     >>> membrane_response(rectangular(2e-4), tau=2e-4).round(4)  # 1 - 1 / e
     array([0.    , 0.6321])
     """
-    tau = arrays.positive(tau, "tau")
+    tau = _seconds(tau)
+    if not isinstance(waveform, Waveform):
+        raise TypeError(f"waveform must be a coils.Waveform; got {type(waveform).__name__}.")
     rate = waveform.rate
     step = np.diff(waveform.time)
     stay = np.exp(-step / tau)
@@ -206,4 +213,12 @@ def chronaxie(tau: float) -> float:
     >>> round(1e6 * chronaxie(196e-6), 1)
     135.9
     """
-    return arrays.positive(tau, "tau") * math.log(2.0)
+    return _seconds(tau) * math.log(2.0)
+
+
+def _seconds(tau: float) -> float:
+    """Check a time constant (s): 196 for 196 us would give thresholds a million times too high."""
+    number = arrays.positive(tau, "tau")
+    if number > _LONGEST:
+        raise ValueError(f"tau must be at most {_LONGEST:g} s; got {number:g} s. Give seconds, 196e-6 for 196 us.")
+    return number

@@ -144,6 +144,8 @@ def write_waveform(waveform: Waveform, path: str | Path) -> Path:
         If the name holds a tab or a line break.
     """
     path = Path(path)
+    if not isinstance(waveform, Waveform):
+        raise TypeError(f"waveform must be a coils.Waveform; got {type(waveform).__name__}.")
     if any(mark in waveform.name for mark in "\t\r\n"):
         raise ValueError(f"name must hold no tab and no line break to be written; got {waveform.name!r}.")
     columns = [waveform.time, waveform.signal]

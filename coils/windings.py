@@ -20,6 +20,9 @@ _CORNERS = 144
 # the Magstim 70 mm coil need 15.75 mm, its diameters of 56 and 87 mm leave 15.5. The turns then overlap evenly.
 _ROOM = 0.5
 
+# Greater diameters (mm) are in another unit; casings and dipoles of such would fill the memory.
+_GREATEST = 2000.0
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Winding:
@@ -72,6 +75,10 @@ class Winding:
             object.__setattr__(self, name, _count(getattr(self, name), name))
         room = (self.outer_diameter - self.inner_diameter) / 2.0
         needed = self.turns * self.wire_width
+        if self.outer_diameter > _GREATEST:
+            raise ValueError(
+                f"outer_diameter must be at most {_GREATEST:g} mm; got {self.outer_diameter:g} mm. Give millimetres."
+            )
         if room <= 0.0:
             raise ValueError(
                 f"outer_diameter must be greater than inner_diameter, {self.inner_diameter:g} mm; "

@@ -1,6 +1,6 @@
 """Electric field of transcranial magnetic stimulation in a head, and the best coil placement for a target."""
 
-from efield import analytic, metrics
+from efield import analytic, metrics, navigation
 from efield._version import __version__
 from efield.bem import BemSolver
 from efield.fields import EField, ErrorEstimate
@@ -18,6 +18,7 @@ __all__ = [
     "analytic",
     "list_targets",
     "metrics",
+    "navigation",
     "optimize",
     "place",
     "simulate",

@@ -135,11 +135,15 @@ def write_text(path: Path, text: str) -> None:
 
 def checked_names(poses: Mapping[str, Pose]) -> None:
     """Raise ValueError if a name would break a file, TypeError if a value is no pose."""
+    if not isinstance(poses, Mapping):
+        raise TypeError(f"poses must be a mapping of names to meshes.Pose; got {type(poses).__name__}.")
     if not poses:
         raise ValueError("poses must hold at least one pose; got none.")
     for name, pose in poses.items():
-        if not isinstance(name, str) or not name.strip() or any(ord(letter) < 32 for letter in name):
-            raise ValueError(f"names of poses must be text in one line without tabs; got {name!r}.")
+        if not isinstance(name, str) or not name.strip() or not name.isprintable() or name.startswith("#"):
+            raise ValueError(
+                f"names of poses must be text in one line without tabs and not begin with #, as comments do; got {name!r}."
+            )
         if not isinstance(pose, Pose):
             raise TypeError(f"poses must be meshes.Pose; got {type(pose).__name__} for {name!r}.")
 
