@@ -174,6 +174,8 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     [
         ({}, "localite", ValueError, "at least one pose"),
         ({"a\tb": POSE}, "brainsight", ValueError, "one line without tabs"),
+        ({"a\u2028b": POSE}, "brainsight", ValueError, "one line without tabs"),  # a line's end to str.splitlines
+        ({"# 1": POSE}, "brainsight", ValueError, "not beginning with #"),  # would be read as a comment
         ({"a": np.eye(4)}, "localite", TypeError, "must be meshes.Pose; got ndarray"),
         ({"a": POSE}, "softaxic", ValueError, "system must be"),
     ],

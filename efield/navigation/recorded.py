@@ -142,7 +142,7 @@ def checked_names(poses: Mapping[str, Pose]) -> None:
     for name, pose in poses.items():
         if not isinstance(name, str) or not name.strip() or not name.isprintable() or name.startswith("#"):
             raise ValueError(
-                f"names of poses must be text in one line without tabs and not begin with #, as comments do; got {name!r}."
+                f"names of poses must be text in one line without tabs, not beginning with #; got {name!r}."
             )
         if not isinstance(pose, Pose):
             raise TypeError(f"poses must be meshes.Pose; got {type(pose).__name__} for {name!r}.")
