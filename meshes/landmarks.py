@@ -47,6 +47,10 @@ _ROUNDS = 50
 _SETTLED = 1e-6
 
 
+# The middle of the cortex lies some 30 mm above the plane of nasion and ears; on a sphere it may be in it (mm).
+_BELOW = 5.0
+
+
 def positions_10_10(head: HeadModel, *, fiducials: Mapping[str, npt.ArrayLike] | None = None) -> dict[str, FloatArray]:
     """Return the positions of the 10-10 system on a head.
 
@@ -67,7 +71,7 @@ def positions_10_10(head: HeadModel, *, fiducials: Mapping[str, npt.ArrayLike] |
     Raises
     ------
     ValueError
-        If a fiducial is missing, or the scalp does not reach between them.
+        If a fiducial is missing, left and right are exchanged, or the scalp does not reach between them.
 
     Warns
     -----
@@ -119,6 +123,13 @@ def _fiducials(head: HeadModel, given: Mapping[str, npt.ArrayLike] | None) -> di
             f"The inion of {head.name} is not known; the most posterior point of the scalp stands for it "
             "(Tsuzuki et al. 2016).",
             stacklevel=3,
+        )
+    up = np.cross(points["rpa"] - points["lpa"], points["nasion"] - points["inion"])
+    above = float((head.cortex.vertices.mean(axis=0) - points["lpa"]) @ up / max(float(np.linalg.norm(up)), 1e-9))
+    if above < -_BELOW:
+        raise ValueError(
+            f"fiducials must have the brain over their plane; got it {-above:.0f} mm under it. Are lpa (left) and rpa "
+            "(right), or nasion and inion, exchanged?"
         )
     on_scalp = closest_points(head.scalp, np.array([points[name] for name in FIDUCIALS]))[0]
     return dict(zip(FIDUCIALS, on_scalp, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import meshes
-from meshes import HeadModel, closest_points, positions_10_10
+from meshes import HeadModel, closest_points, load_head, positions_10_10
 
 RADIUS = 90.0
 ON_AXES = {"nasion": (0, RADIUS, 0), "inion": (0, -RADIUS, 0), "lpa": (-RADIUS, 0, 0), "rpa": (RADIUS, 0, 0)}
@@ -144,3 +144,25 @@ def test_a_missing_inion_is_found_with_a_warning(sphere: HeadModel) -> None:
 def test_bad_fiducials_get_one_sentence(sphere: HeadModel, fiducials: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         positions_10_10(sphere, fiducials=fiducials)
+
+
+def test_exchanged_sides_are_refused() -> None:
+    """The positions would lie under the head, C3 on the right."""
+    head = load_head("pycortex", resolution="fast")
+    known = dict(head.fiducials)
+    known["lpa"], known["rpa"] = known["rpa"], known["lpa"]
+    with pytest.raises(ValueError, match=r"Are lpa \(left\) and rpa \(right\), or nasion and inion, exchanged"):
+        positions_10_10(head, fiducials=known)
+
+
+def test_rows_are_divided_on_each_side_of_the_midline() -> None:
+    # A head wider on the right: the midline is not the middle of a row.
+    head = meshes.sphere_head(radii=[90], conductivities=[0.33], subdivisions=4)
+    points = head.scalp.vertices * np.where(head.scalp.vertices[:, :1] > 0.0, [1.3, 1.0, 1.0], [1.0, 1.0, 1.0])
+    scalp = meshes.Surface(points, head.scalp.triangles, "scalp")
+    wide = meshes.HeadModel(interfaces=(meshes.Interface(scalp, 0.33, 0.0),), cortex=head.cortex, name="wide")
+    fiducials = {"nasion": (0, 90, 0), "inion": (0, -90, 0), "lpa": (-90, 0, 0), "rpa": (117, 0, 0)}
+    found = meshes.positions_10_10(wide, fiducials=fiducials)
+    for names in (("F7", "F5", "F3", "F1", "Fz"), ("Pz", "P2", "P4", "P6", "P8")):
+        steps = np.linalg.norm(np.diff([found[name] for name in names], axis=0), axis=1)
+        np.testing.assert_allclose(steps, steps.mean(), rtol=0.03)
