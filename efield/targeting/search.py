@@ -199,7 +199,10 @@ class _Table:
     def build(cls, evaluate: Callable[[F64], F64], space: Placements, positions: F64, vectors: F64) -> _Table:
         """Tabulate H or its vector potential where the sources, dipoles or current elements, can come to lie."""
         # The stencil reaches two nodes towards the scalp, where the field jumps: keep it outside.
-        node = float(np.clip(0.45 * (space.distance - positions[:, 2].max()), 1.0, _NODE))
+        gap = space.distance - positions[:, 2].max()
+        if 0.45 * gap < _NODE:  # a bent coil reaches to z > 0 beside the head, and is further from it than that
+            gap = max(gap, _gap(space, positions))
+        node = float(np.clip(0.45 * gap, 1.0, _NODE))
         # Between the positions tried, and where the casing's clearance jumps.
         spare = 2 + int(np.ceil(space.spacing / node))
         reach = np.linalg.norm(positions, axis=1).max() + (5.0 + spare) * node
@@ -253,6 +256,19 @@ class _Tables:
         for part in self._parts[1:]:
             total += part.functionals(rotations, origins)
         return total
+
+
+def _gap(space: Placements, positions: F64) -> float:
+    """Return how near any source comes to the scalp (mm), over one in 97 of the poses that cover the search."""
+    from scipy.spatial import cKDTree
+
+    scalp = space.head.scalp
+    rotations, origins = (part[::97] for part in space.cover())
+    points = origins[:, None] + np.einsum("pij,sj->psi", rotations, positions)
+    to_vertex = float(np.min(cKDTree(scalp.vertices).query(points.reshape(-1, 3))[0]))
+    # The foot of the perpendicular is within a triangle, at most its longest edge / sqrt(3) from a corner.
+    edge = float(np.linalg.norm(scalp.corners - np.roll(scalp.corners, 1, axis=1), axis=2).mean())
+    return float(np.sqrt(max(to_vertex**2 - edge**2 / 3.0, 0.0)))
 
 
 def _grown(used: NDArray[np.bool_], spare: int) -> NDArray[np.bool_]:
