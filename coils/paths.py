@@ -23,8 +23,7 @@ _FLAT = 0.5
 # Smallest spacing of current elements that is tried, as a share of the distance.
 _FINEST = 1.0 / 32.0
 
-# Coils of at most so many current elements are left at that: a search for dipoles would save little, and for single
-# turns, whose current is all at the rim of the shell on which dipoles lie, fail.
+# Coils of at most so many current elements are left at that: a search for dipoles takes seconds and would save little.
 _FEW = 200
 
 # Most corners of a spiral: what follows takes time and memory for each.
