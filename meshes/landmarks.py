@@ -86,6 +86,8 @@ def positions_10_10(head: HeadModel, *, fiducials: Mapping[str, npt.ArrayLike] |
     >>> positions_10_10(head, fiducials=points)["Cz"].round() + 0.0
     array([ 0.,  0., 90.])
     """
+    if not isinstance(head, HeadModel):
+        raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}.")
     scalp = head.scalp
     known = _fiducials(head, fiducials)
     nasion, inion, left, right = (known[name] for name in FIDUCIALS)

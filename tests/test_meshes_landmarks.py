@@ -166,3 +166,8 @@ def test_rows_are_divided_on_each_side_of_the_midline() -> None:
     for names in (("F7", "F5", "F3", "F1", "Fz"), ("Pz", "P2", "P4", "P6", "P8")):
         steps = np.linalg.norm(np.diff([found[name] for name in names], axis=0), axis=1)
         np.testing.assert_allclose(steps, steps.mean(), rtol=0.03)
+
+
+def test_no_head_is_named() -> None:
+    with pytest.raises(TypeError, match=r"head must be a meshes\.HeadModel; got NoneType"):
+        positions_10_10(None)  # type: ignore[arg-type]
