@@ -97,7 +97,7 @@ def _solve(
     start = time.perf_counter()
     try:
         result = gmres(
-            lambda y: root * operator.apply(preconditioned(y)), root * rhs, tolerance=tolerance, max_iterations=limit
+            lambda y, _: root * operator.apply(preconditioned(y)), root * rhs, tolerance=tolerance, max_iterations=limit
         )
     except RuntimeError:
         return {"iterations": None, "seconds": time.perf_counter() - start}

@@ -16,6 +16,9 @@ F64 = NDArray[np.float64]
 
 __all__ = ["Clearance", "frames", "place"]
 
+_OLD_NAMES = {"t3": "t7", "t4": "t8", "t5": "p7", "t6": "p8"}
+"""Names of the 10-20 system that the 10-10 system replaced."""
+
 _CELL = 2.0
 """Edge of a cell of the casing's height map (mm)."""
 
@@ -158,6 +161,7 @@ def place(
 def _named(head: HeadModel, name: str) -> F64:
     """Return a position of the 10-10 system, written in any case."""
     positions = {key.lower(): point for key, point in positions_10_10(head).items()}
+    positions |= {old: positions[new] for old, new in _OLD_NAMES.items()}
     if name.lower() not in positions:
         raise ValueError(f'centre must be a point (mm) or a name of the 10-10 system such as "C3"; got {name!r}.')
     return positions[name.lower()]

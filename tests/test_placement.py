@@ -143,6 +143,8 @@ def test_a_target_will_do_for_a_centre(sphere):
 def test_a_name_of_the_10_10_system_will_do_for_a_centre(head):
     expected = efield.place(head, meshes.positions_10_10(head)["C3"])
     np.testing.assert_array_equal(efield.place(head, "c3").matrix, expected.matrix)
+    old = efield.place(head, "T3")
+    np.testing.assert_array_equal(old.matrix, efield.place(head, "T7").matrix)
     with pytest.raises(ValueError, match=r"a name of the 10-10 system such as \"C3\"; got 'hand'"):
         efield.place(head, "hand")
 
