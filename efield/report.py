@@ -217,8 +217,8 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
     what = "|E|" if target.direction is None else "E along the wanted direction"
     lines = {
         "Coil centre": f"{_point(result.pose.origin)} mm, casing {result.distance:.1f} mm off the scalp",
-        "Handle": f"points {say_direction(result.handle)}, {result.angle_to_midline:.0f}° to the midline",
-        "Induced E": f"points {say_direction(result.current_direction)} for rising current",
+        "Handle": f"points {say_direction(result.handle)}, {result.angle_to_midline:.0f}° to the midline; "
+        f"induced E {say_direction(result.current_direction)}",
         f"At {didt / 1e6:g} A/µs": f"{what} = {scale * result.field_at_target:#.3g} V/m at the target, "
         f"{scale * result.normal_at_target:+.2g} V/m along the cortex's normal",
         "Peak": _peak(result.field, scale, near=target.position),
