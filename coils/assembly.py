@@ -380,6 +380,7 @@ class Assembly:
         grids = [(weight, sources) for weight, sources in placed if isinstance(sources, PotentialGrid)]
         named = stimulator is not None and (stimulator.name or stimulator.max_didt is not None or stimulator.waveforms)
         return Coil(
+            # Coil turns the empty tuples into arrays.
             positions=np.concatenate([d.positions for _, d in dipoles]) if dipoles else (),  # type: ignore[arg-type]
             moments=np.concatenate([w * d.moments for w, d in dipoles]) if dipoles else (),  # type: ignore[arg-type]
             segments=joined([Segments(s.points, w * s.vectors) for w, s in wires]) if wires else None,

@@ -118,7 +118,7 @@ class Coil:
 
     # Not set read-only: numba compiles every kernel a second time for read-only arrays.
     positions: FloatArray = ()  # type: ignore[assignment]  # converted in __post_init__
-    moments: FloatArray = ()  # type: ignore[assignment]
+    moments: FloatArray = ()  # type: ignore[assignment]  # converted in __post_init__
     name: str
     segments: Segments | None = None
     grid: PotentialGrid | None = None

@@ -27,7 +27,8 @@ class ErrorEstimate:
     Attributes
     ----------
     residual : float
-        Relative residual of the linear system at the end.
+        Relative residual of the linear system at the end, as the solver follows it. Its later products are less
+        accurate: against full products it is up to about twice as large (1.8e-5 for 1e-5 on the default head).
     iterations : int
         GMRES iterations.
     charge_imbalance : float

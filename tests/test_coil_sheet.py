@@ -144,7 +144,7 @@ def test_all_of_the_table_is_on_the_sheet(monkeypatch: pytest.MonkeyPatch, tmp_p
     compose = sheet._compose
 
     def spy(*arguments: object) -> object:
-        figure = compose(*arguments)  # type: ignore[arg-type]
+        figure = compose(*arguments)  # type: ignore[arg-type]  # passed on
         for text in figure.axes[-1].texts:
             texts.append(" ".join(text.get_text().split()))
             bottoms.append(text.get_window_extent().y0)
@@ -252,7 +252,7 @@ def test_a_coil_on_a_grid_is_shown_where_it_is_known(tmp_path: Path) -> None:
 
 def test_bad_input_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"^coil must be a coils\.Coil; got str"):
-        viewer.coil_sheet("magstim-70mm", tmp_path / "x.png")  # type: ignore[arg-type]
+        viewer.coil_sheet("magstim-70mm", tmp_path / "x.png")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(FileNotFoundError, match=r"^path must lie in a folder that exists; got"):
         viewer.coil_sheet(FIGURE8, tmp_path / "missing" / "x.png")
     assert list(tmp_path.iterdir()) == []

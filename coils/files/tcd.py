@@ -176,7 +176,7 @@ def _assembly(top: Node, stem: str, source: str, close: bool) -> Assembly:
         brand=parts["brand"].text() if "brand" in parts else "",
         version=parts["version"].text() if "version" in parts else "",
         limits=limits,  # type: ignore[arg-type]  # converted there
-        resolution=resolution,  # type: ignore[arg-type]
+        resolution=resolution,  # type: ignore[arg-type]  # converted there
         source=source,
         spare_motions=tuple(motion for motion in motions if id(motion) not in used_motions),
         spare_casings=tuple(item for item in casings if id(item) not in used_casings),

@@ -311,6 +311,7 @@ def _listed_boundary(entry: Mapping[str, Any], number: int, file: Path, unit: st
             own |= {side: sigma} if sigma else {}
         sides.append(side)
     path = _existing(file.parent / entry["file"], f"file of {where}")
+    # `choice` checks that it is one of the two texts, which the type checker cannot see.
     surface = read_surface(path, unit=arrays.choice(entry.get("unit", unit), f"unit of {where}", ("mm", "m")))  # type: ignore[arg-type]
     standard = _NAMES.get((sides[0], sides[1]), surface.name)
     return Boundary(Surface(surface.vertices, surface.triangles, entry.get("name") or standard), sides[0], sides[1])
