@@ -46,8 +46,7 @@ def leaf_inverses(operator: BemOperator) -> scipy.sparse.csr_array:
 
 def diagonal(operator: BemOperator) -> F64:
     """Return the diagonal of the whole matrix: 1/2, as K has none, and what moving the eigenvalue adds."""
-    parts = operator._charge_weight / operator._part_areas
-    whole: F64 = 0.5 + parts[operator.part] * operator.areas
+    whole: F64 = 0.5 + operator.balance.membership @ operator.balance.charge_weight * operator.areas
     return whole
 
 
@@ -59,7 +58,7 @@ def preconditioners(*, head: str, tolerance: float = 1e-5, limit: int = 200) -> 
     operator = solver.operator
     normal = solver.normal_primary(coil, poses_over(model, coil, 3)[0], 1e6)[:, None]
     rhs = operator.contrast[:, None] * operator.without_net_flux(normal)
-    weight = operator._charge_weight
+    weight = operator.balance.charge_weight
     ones, areas = np.ones((len(rhs), 1)), np.sqrt(operator.areas)[:, None]
     reference = operator.solve(rhs, tolerance=1e-2 * tolerance).solution
     start = time.perf_counter()
@@ -76,13 +75,13 @@ def preconditioners(*, head: str, tolerance: float = 1e-5, limit: int = 200) -> 
     ]
     found = []
     for name, shifted, root, inverse, setup in variants:
-        operator._charge_weight = weight if shifted else 0.0 * weight
+        operator.balance.charge_weight = weight if shifted else 0.0 * weight
         found.append({"variant": name, "set-up": setup, **_solve(operator, rhs, root, inverse, tolerance, limit)})
         if found[-1]["iterations"] is not None:
             charge = found[-1].pop("solution")
             distance = np.linalg.norm(areas * (charge - reference)) / np.linalg.norm(areas * reference)
             found[-1]["difference"] = float(distance)
-    operator._charge_weight = weight
+    operator.balance.charge_weight = weight
     return {"head": head, "triangles": len(rhs), "limit": limit, "variants": found}
 
 

@@ -15,7 +15,7 @@ from meshes.surface import Surface
 if TYPE_CHECKING:
     from meshes.head import HeadModel, Interface
 
-__all__ = ["check_crossings", "check_head", "check_surface", "crossing_pairs", "winding_numbers"]
+__all__ = ["check_areas", "check_crossings", "check_head", "check_surface", "crossing_pairs", "winding_numbers"]
 
 
 def check_surface(surface: Surface) -> None:
@@ -34,12 +34,14 @@ def check_surface(surface: Surface) -> None:
     name = surface.name or "surface"
     if len(surface.triangles) < 4:
         raise ValueError(f"{name} must have at least 4 triangles to enclose a volume; got {len(surface.triangles)}.")
-    _check_areas(surface, name)
+    check_areas(surface)
     _check_edges(surface, name)
     _check_outward(surface, name)
 
 
-def _check_areas(surface: Surface, name: str) -> None:
+def check_areas(surface: Surface) -> None:
+    """Raise `ValueError` if a triangle has no area."""
+    name = surface.name or "surface"
     longest = np.linalg.norm(surface.corners - np.roll(surface.corners, -1, axis=1), axis=2).max(axis=1)
     # Height below 1e-7 of the longest edge: float32 files cannot hold a thinner triangle's normal.
     flat = 2.0 * surface.areas <= 1e-7 * longest**2
@@ -295,10 +297,16 @@ def check_head(head: HeadModel) -> None:
         if names.count(name) > 1:
             raise ValueError(f"interfaces must have different names; got {name!r} {names.count(name)} times.")
     surfaces = [interface.surface for interface in head.interfaces]
-    for surface in surfaces:
-        check_surface(surface)
-    check_crossings(surfaces)
-    _check_nesting(head.interfaces)
+    # `touching` means that surfaces are meant to be open only if something else than a hole says so.
+    if head.touching:
+        from meshes.partitions import check_partition  # here, because it imports this module
+
+        check_partition(head.interfaces)
+    else:
+        for surface in surfaces:
+            check_surface(surface)
+        check_crossings(surfaces)
+        _check_nesting(head.interfaces)
     _check_cortex(head)
 
 

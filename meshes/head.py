@@ -1,7 +1,7 @@
-"""Describe a head: nested surfaces with a conductivity on either side, and the cortex where fields are asked for."""
+"""Describe a head: surfaces with a conductivity on either side, and the cortex where fields are asked for."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,35 +19,51 @@ IndexArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Interface:
-    """A closed surface between two tissues.
+    """A surface between tissues.
 
     Parameters
     ----------
     surface : Surface
-        Closed, triangles counter-clockwise seen from outside (mm).
-    sigma_inside : float
-        Conductivity just inside (S/m), positive.
-    sigma_outside : float
+        Triangles counter-clockwise seen from outside (mm). Closed, unless the tissues of the head touch along lines
+        (see `HeadModel`).
+    sigma_inside : float or array_like, shape (n_triangles,)
+        Conductivity just inside (S/m), positive; one per triangle where the tissues change along the surface.
+    sigma_outside : float or array_like, shape (n_triangles,)
         Conductivity just outside (S/m), positive, or 0 for the air around the head.
+
+    Attributes
+    ----------
+    sigma_inside, sigma_outside : float or ndarray, shape (n_triangles,)
+        A float wherever all triangles have the same value.
 
     Raises
     ------
     ValueError
-        If a conductivity is not finite, or is negative, or the inner one is zero.
+        If a conductivity is not finite, or is negative, or the inner one is zero, or there is not one per triangle.
     TypeError
         If `surface` is no `Surface`.
+
+    Examples
+    --------
+    >>> import meshes, numpy as np
+    >>> ball = meshes.icosphere(1)
+    >>> upper = ball.centroids[:, 2] > 0.0
+    >>> interface = Interface(ball, np.where(upper, 0.3, 0.6), 0.0)
+    >>> interface.is_uniform, interface.contrast.shape
+    (False, (80,))
     """
 
     surface: Surface
-    sigma_inside: float
-    sigma_outside: float
+    sigma_inside: float | FloatArray
+    sigma_outside: float | FloatArray
 
     def __post_init__(self) -> None:
         if not isinstance(self.surface, Surface):
             raise TypeError(f"surface must be a meshes.Surface; got {type(self.surface).__name__}.")
         label = self.surface.name or "surface"
-        inside = arrays.positive(self.sigma_inside, f"sigma_inside of {label}")
-        outside = arrays.non_negative(self.sigma_outside, f"sigma_outside of {label}")
+        count = len(self.surface.triangles)
+        inside = _sigma(self.sigma_inside, f"sigma_inside of {label}", count, arrays.positive)
+        outside = _sigma(self.sigma_outside, f"sigma_outside of {label}", count, arrays.non_negative)
         object.__setattr__(self, "sigma_inside", inside)
         object.__setattr__(self, "sigma_outside", outside)
 
@@ -56,17 +72,57 @@ class Interface:
         """Name of the surface."""
         return self.surface.name
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all triangles have the same two conductivities."""
+        return isinstance(self.sigma_inside, float) and isinstance(self.sigma_outside, float)
+
+    @cached_property
+    def sigmas(self) -> FloatArray:
+        """Conductivity inside and outside of each triangle (S/m), shape (n_triangles, 2)."""
+        sides = np.empty((len(self.surface.triangles), 2))
+        sides[:, 0], sides[:, 1] = self.sigma_inside, self.sigma_outside
+        return sides
+
+    @property
+    def contrast(self) -> FloatArray:
+        """Inside minus outside over their sum for each triangle, -1 to 1, shape (n_triangles,)."""
+        inside, outside = self.sigmas.T
+        contrast: FloatArray = (inside - outside) / (inside + outside)
+        return contrast
+
+
+def _sigma(
+    value: float | npt.ArrayLike, name: str, count: int, check: Callable[[float, str], float]
+) -> float | FloatArray:
+    """Return a conductivity as a float, or an array where it varies; `check` raises for what is not allowed."""
+    if np.ndim(value) == 0:
+        return check(value, name)  # type: ignore[arg-type]  # `check` tells what is no number
+    values = np.array(value, dtype=np.float64)  # a copy, as it is made read-only
+    if values.shape != (count,):
+        raise ValueError(f"{name} must be one number, or one for each of {count} triangles; got shape {values.shape}.")
+    for sigma in np.unique(values):
+        check(float(sigma), name)
+    if (values == values[0]).all():
+        return float(values[0])
+    values.flags.writeable = False
+    return values
+
 
 @dataclass(frozen=True, eq=False)
 class HeadModel:
-    """A head as nested closed surfaces, each between two tissues of constant isotropic conductivity.
+    """A head as surfaces between tissues of constant isotropic conductivity.
+
+    The surfaces are closed and nested; or tissues touch (`touching`): then surfaces may be open where several meet
+    along a line, and the tissues on their sides may change from triangle to triangle. Vertices on such a line must
+    have the very same coordinates in all surfaces that meet there.
 
     Parameters
     ----------
     name : str
         Name in messages and files.
     interfaces : iterable of Interface
-        The scalp first (outside air, conductivity 0), then the others, an outer one before those it holds.
+        The scalp first: closed, with air outside (conductivity 0); then the others, an outer one before those it holds.
     cortex : Surface
         Where fields are asked for: the middle of the grey matter, normals out of the brain (mm).
     regions : mapping of str to array_like of int, optional
@@ -84,7 +140,8 @@ class HeadModel:
     ------
     ValueError
         If a surface is open, flipped, crossing another or itself, or not nested as the conductivities say (see
-        `meshes.checks.check_head`; it takes less than a second for 174,000 triangles).
+        `meshes.checks.check_head`; it takes less than a second for 174,000 triangles); where tissues touch, if the
+        conductivities on the sides of the triangles do not fit together (`meshes.partitions.check_partition`).
 
     Examples
     --------
@@ -132,6 +189,11 @@ class HeadModel:
         """The outermost surface."""
         return self.interfaces[0].surface
 
+    @cached_property
+    def touching(self) -> bool:
+        """Whether tissues meet along lines: some surface is open, or has several tissues on one side."""
+        return any(not interface.is_uniform or not interface.surface.is_closed for interface in self.interfaces)
+
     def interface(self, name: str) -> Interface:
         """Return the interface called `name`; raise `ValueError` that lists the names if there is none."""
         names = [interface.name for interface in self.interfaces]
@@ -143,7 +205,8 @@ class HeadModel:
         digest = hashlib.sha256(b"head ")
         for interface in self.interfaces:
             digest.update(bytes.fromhex(interface.surface.checksum))
-            digest.update(np.array([interface.sigma_inside, interface.sigma_outside], dtype="<f8").tobytes())
+            sides = interface.sigmas[:1] if interface.is_uniform else interface.sigmas
+            digest.update(sides.astype("<f8").tobytes())
         digest.update(bytes.fromhex(self.cortex.checksum))
         for name in sorted(self.regions):
             digest.update(name.encode() + b"\0")

@@ -21,6 +21,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from efield.bem.chains import ClosedChains
 from efield.bem.krylov import KrylovResult, gmres
 from efield.bem.layer import ChargeLayer
 from efield.kernels.reductions import products
@@ -57,6 +58,8 @@ class BemOperator:
         k and area (mm^2) of each triangle.
     part : ndarray, shape (n,)
         The interface of each triangle.
+    balance : ClosedChains
+        The closed surfaces through which fluxes are made exact.
     """
 
     def __init__(self, head: HeadModel, *, tolerance: float = 1e-4, memory_limit: float | None = None) -> None:
@@ -64,25 +67,19 @@ class BemOperator:
         counts = [len(surface.triangles) for surface in surfaces]
         self.surface = _merged(surfaces)
         self.part: I64 = np.repeat(np.arange(len(surfaces)), counts)
-        contrasts = [
-            (i.sigma_inside - i.sigma_outside) / (i.sigma_inside + i.sigma_outside) for i in head.interfaces
-        ]
-        self.contrast: F64 = np.repeat(contrasts, counts)
+        self.contrast: F64 = np.concatenate([interface.contrast for interface in head.interfaces])
         self.areas = self.surface.areas
         self.layer = ChargeLayer(self.surface, tolerance=tolerance, memory_limit=memory_limit)
-        self._part_areas = np.bincount(self.part, self.areas)
-        self._flux = self._flux_defect(len(surfaces))
+        self.balance = ClosedChains(head, self.areas)
+        self._flux = self._flux_defect()
         self._flux_rows = np.ascontiguousarray(self._flux.T)
-        self._charge_weight = 0.5 * np.asarray(contrasts)
 
-    def _flux_defect(self, n_parts: int) -> F64:
-        """Return exact minus computed flux through each surface of a unit density on each triangle."""
-        indicator = np.zeros((len(self.part), n_parts))
-        indicator[np.arange(len(self.part)), self.part] = self.areas
-        computed = self.layer.normal_field_transposed(indicator)
+    def _flux_defect(self) -> F64:
+        """Return exact minus computed flux through each closed chain of a unit density on each triangle."""
+        member = self.balance.membership
+        computed = self.layer.normal_field_transposed(self.areas[:, None] * member)
         share = computed / self.areas[:, None]
-        exact = np.rint(share)
-        exact[np.arange(len(self.part)), self.part] = 0.5
+        exact = np.where(member != 0.0, 0.5, np.rint(share))
         worst = float(np.abs(share - exact).max())
         if worst > 0.25:
             raise ValueError(
@@ -93,46 +90,37 @@ class BemOperator:
         defect: F64 = exact * self.areas[:, None] - computed
         return defect
 
-    def _sum_parts(self, values: F64) -> F64:
-        """Return the sums over each interface, shape (n_parts, n_rhs)."""
-        return np.stack([np.bincount(self.part, column, len(self._part_areas)) for column in values.T], axis=1)
-
     def normal_field(self, charge: F64, *, tolerance: float = 0.0) -> F64:
         """Return the mean normal field of a charge on each triangle, with exact fluxes; (n, n_rhs)."""
         field = self.layer.normal_field(charge, tolerance=tolerance)
-        flux = np.empty((len(self._part_areas), charge.shape[1]))
+        flux = np.empty((len(self._flux_rows), charge.shape[1]))
         products(flux, self._flux_rows, np.ascontiguousarray(charge.T))
-        field += (flux / self._part_areas[:, None])[self.part]
+        field += self.balance.with_flux(flux)
         return field
 
     def apply(self, charge: F64, *, tolerance: float = 0.0) -> F64:
         """Return the matrix times `charge`, shape (n, n_rhs); `tolerance` as in `ChargeLayer.normal_field`."""
-        net = self._sum_parts(self.areas[:, None] * charge)
-        spread = (self._charge_weight / self._part_areas)[:, None] * net
+        spread = self.balance.spread(self.balance.sums(self.areas[:, None] * charge))
         field = self.normal_field(charge, tolerance=tolerance)
-        return 0.5 * charge - self.contrast[:, None] * field + spread[self.part]
+        return 0.5 * charge - self.contrast[:, None] * field + spread
 
     def apply_transposed(self, vector: F64, *, tolerance: float = 0.0) -> F64:
         """Return the transposed matrix times `vector`, shape (n, n_rhs)."""
         weighted = self.contrast[:, None] * vector
         field = self.layer.normal_field_transposed(weighted, tolerance=tolerance)
-        field += self._flux @ (self._sum_parts(weighted) / self._part_areas[:, None])
-        spread = (self._charge_weight / self._part_areas)[:, None] * self._sum_parts(vector)
-        return 0.5 * vector - field + self.areas[:, None] * spread[self.part]
+        field += self._flux @ self.balance.flux_weights(self.balance.sums(weighted))
+        spread = self.balance.spread(self.balance.sums(vector))
+        return 0.5 * vector - field + self.areas[:, None] * spread
 
     def without_net_flux(self, normal: F64) -> F64:
-        """Return values on triangles minus their area mean over each closed surface."""
-        mean = self._sum_parts(self.areas[:, None] * normal) / self._part_areas[:, None]
-        return normal - mean[self.part]
+        """Return values on triangles less the least that takes their flux through each closed chain away."""
+        return normal - self.balance.with_flux(self.balance.sums(self.areas[:, None] * normal))
 
     def without_net_flux_transposed(self, vector: F64) -> F64:
         """Apply the transpose of `without_net_flux`."""
-        mean = self._sum_parts(vector) / self._part_areas[:, None]
-        return vector - self.areas[:, None] * mean[self.part]
+        return vector - self.areas[:, None] * self.balance.with_flux(self.balance.sums(vector))
 
-    def solve(
-        self, rhs: F64, *, tolerance: float, progress: Callable[[int, int], None] | None = None
-    ) -> KrylovResult:
+    def solve(self, rhs: F64, *, tolerance: float, progress: Callable[[int, int], None] | None = None) -> KrylovResult:
         """Solve for the charges, right-hand sides (n, n_rhs); residuals are area-weighted."""
         root = np.sqrt(self.areas)[:, None]
         result = gmres(
