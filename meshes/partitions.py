@@ -208,7 +208,7 @@ def _check_sides(
                 raise ValueError(
                     f"{names[owner[row]]} must have the tissues on its sides that its conductivities say; got "
                     f"{sigmas[row, side]:g} S/m {('inside', 'outside')[side]} at {_place(merged.centroids[row])}, "
-                    f"where the region of {sigma:g} S/m counts {within[wrong[0]]:.1f} times. Exchange inside and outside, "
+                    f"where the region of {sigma:g} S/m counts {within[wrong[0]]:.1f} times. Exchange the two sides, "
                     "or turn the triangles round."
                 )
 
