@@ -2,16 +2,16 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
 from importlib import resources
 
 import numpy as np
 
 from meshes import arrays
+from meshes.files.imported import load_imported
 from meshes.head import HeadModel, Interface
 from meshes.registry import HEADS, HeadFile
 from meshes.surface import Surface
-from meshes.tissues import TISSUES, conductivity_table
+from meshes.tissues import TISSUES, ConductivitiesLike, conductivity_provenance, conductivity_table
 
 __all__ = ["CONDUCTIVITIES", "head_resolutions", "list_heads", "load_head"]
 
@@ -58,19 +58,20 @@ def load_head(
     name: str = "pycortex",
     *,
     resolution: str | None = None,
-    conductivities: Mapping[str, float] | None = None,
+    conductivities: ConductivitiesLike | None = None,
 ) -> HeadModel:
-    """Load a head that ships with the package.
+    """Load a head that ships with the package, or one that was imported.
 
     Parameters
     ----------
     name : str, optional
-        One of `list_heads`.
+        One of `list_heads`, or of `meshes.imported_heads`.
     resolution : str, optional
         One of ``head_resolutions(name)``; by default the first: "fast" for pycortex (59,000 triangles), "standard"
         for fsaverage (131,000).
-    conductivities : mapping of str to float, optional
-        Conductivities (S/m) to use instead of `CONDUCTIVITIES`, by tissue: "scalp", "skull", "csf", "grey", "white".
+    conductivities : str, mapping of str to float, or ConductivityTable, optional
+        Conductivities (S/m) to use instead of `CONDUCTIVITIES`: a table by name (`meshes.CONDUCTIVITY_TABLES`), or by
+        tissue: "scalp", "skull", "csf", "grey", "white". ``head.provenance["conductivities"]`` says what was used.
 
     Returns
     -------
@@ -89,13 +90,15 @@ def load_head(
     >>> head.name, head.resolution, len(head.interfaces)
     ('pycortex', 'fast', 8)
     """
+    if name not in list_heads():
+        return load_imported(name, resolution=resolution, conductivities=conductivities)
     resolutions = head_resolutions(name)
     wanted = resolutions[0] if resolution is None else arrays.choice(resolution, "resolution", resolutions)
     entry = next(head for head in HEADS if (head.name, head.resolution) == (name, wanted))
-    return _read(entry, conductivity_table(CONDUCTIVITIES, conductivities or {}))
+    return _read(entry, conductivities)
 
 
-def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
+def _read(entry: HeadFile, conductivities: ConductivitiesLike | None) -> HeadModel:
     content = (resources.files("meshes") / "data" / entry.file).read_bytes()
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != entry.sha256:
@@ -105,6 +108,7 @@ def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         data = {key: file[key] for key in file.files}
+    sigmas = conductivity_table(CONDUCTIVITIES, conductivities)
     interfaces = [
         Interface(Surface(data[f"{name}_v"], data[f"{name}_f"], str(name)), *(sigmas[side] for side in _TISSUES[name]))
         for name in map(str, data["names"])
@@ -121,5 +125,6 @@ def _read(entry: HeadFile, sigmas: Mapping[str, float]) -> HeadModel:
         fiducials=named("fiducial_") | {key: np.array(point) for key, point in entry.fiducials.items()},
         targets={key: np.array(point) for key, point in entry.targets.items()},
         resolution=entry.resolution,
-        provenance={"source": entry.source, "licence": entry.licence, "file": entry.file, "sha256": entry.sha256},
+        provenance={"source": entry.source, "licence": entry.licence, "file": entry.file, "sha256": entry.sha256}
+        | conductivity_provenance(CONDUCTIVITIES, conductivities),
     )

@@ -1,47 +1,33 @@
-"""Read heads of other programs: SimNIBS meshes and folders, and sets of surfaces described by a TOML file."""
+"""Read heads of other programs, by path: SimNIBS, FreeSurfer, MNE, lists of surfaces; and heads of this program."""
 
 import hashlib
-import os
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from meshes import arrays
-from meshes.checks import check_surface, crossing_pairs, winding_numbers
+from meshes.checks import check_surface, winding_numbers
+from meshes.conductivities import with_conductivities
+from meshes.files.archive import parse_head
+from meshes.files.assembled import CortexLike, PathLike, assembled_head, read_cortex
 from meshes.files.boundaries import AIR, Boundary, tissue_boundaries
 from meshes.files.fiff import parse_bem
+from meshes.files.freesurfer import is_subject_folder, read_subject_folder
 from meshes.files.gmsh import TetrahedralMesh, read_msh
-from meshes.files.surfaces import joined, read_surface
-from meshes.head import HeadModel, Interface
-from meshes.spheres import CORTEX_DEPTH
+from meshes.files.listed import read_listed_head
+from meshes.head import HeadModel
 from meshes.surface import Surface
-from meshes.tissues import TISSUES, conductivity_table, tissue_of_tag
+from meshes.tissues import TISSUES, ConductivitiesLike, conductivity_choice, tissue_of_tag
 
 __all__ = ["read_head"]
-
-PathLike = str | os.PathLike[str]
-CortexLike = Surface | PathLike | Sequence[PathLike]
-
-# What surfaces are called, by the tissues inside and outside; others are called INSIDE_in_OUTSIDE.
-_NAMES = {
-    ("scalp", AIR): "scalp",
-    ("skull", "scalp"): "outer_skull",
-    ("csf", "skull"): "inner_skull",
-    ("brain", "skull"): "inner_skull",
-    ("grey", "csf"): "pial",
-    ("white", "grey"): "white",
-}
-_KEYS = ("name", "unit", "cortex", "scalp", "conductivities", "fiducials", "interface", "source", "licence")
-_INTERFACE_KEYS = ("file", "name", "inside", "outside", "unit")
 
 
 def read_head(
     path: PathLike,
     *,
-    conductivities: Mapping[str, float] | None = None,
+    conductivities: ConductivitiesLike | None = None,
     cortex: CortexLike | None = None,
     tissues: Mapping[int, str] | None = None,
     merge: Mapping[str, str] | None = None,
@@ -53,11 +39,15 @@ def read_head(
     ----------
     path : path-like
         A Gmsh mesh (.msh 2.2 or 4.1, as SimNIBS writes it; mm), a SimNIBS folder m2m_SUBJECT (its SUBJECT.msh, and
-        surfaces/lh.central.gii and rh.central.gii as cortex if they are there), or a .toml file that lists surfaces
-        (see Notes), or MNE's surfaces of boundary elements (-bem.fif), with the conductivities that the file holds, in
-        its frame (MNE: FreeSurfer's surface RAS, which is not scanner RAS) and as tissues "scalp", "skull", "brain".
-    conductivities : mapping of str to float, optional
-        Conductivities (S/m) by tissue, instead of the file's and of `meshes.tissues.TISSUES`.
+        surfaces/lh.central.gii and rh.central.gii as cortex if they are there), a FreeSurfer folder
+        SUBJECTS_DIR/SUBJECT (see `meshes.files.freesurfer`), a .toml file that lists surfaces (see Notes), MNE's
+        surfaces of boundary elements (-bem.fif), with the conductivities that the file holds, in its frame (MNE:
+        FreeSurfer's surface RAS, which is not scanner RAS) and as tissues "scalp", "skull", "brain"; or an .npz file of
+        `meshes.write_head`.
+    conductivities : str, mapping of str to float, or ConductivityTable, optional
+        Instead of the file's conductivities and of `meshes.tissues.TISSUES`: a table by name
+        (`meshes.CONDUCTIVITY_TABLES`; tissues that it lacks keep theirs), or conductivities (S/m) by tissue.
+        ``head.provenance["conductivities"]`` says what was used and where it comes from.
     cortex : Surface, path-like or sequence of path-like, optional
         Where fields are asked for, normals out of the brain (mm). By default what the file or folder names; else the
         middle between grey and white matter's surfaces; else the surface of the grey matter, or if there is none the
@@ -125,44 +115,58 @@ def read_head(
     HeadModel('ball', 1 surfaces, 320 triangles)
     """
     file = Path(path)
-    changes = dict(conductivities or {})
-    given = None if cortex is None else (_cortex(cortex, Path(), "mm"), "given by the caller")
-    if file.is_dir():
-        file, central = _m2m(file, ask_cortex=given is None)
-        given = given or central
+    conductivity_choice(conductivities)  # a table that does not exist is told before a large file is read
+    given = None if cortex is None else (read_cortex(cortex, Path(), "mm"), "given by the caller")
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists; got {str(file)!r}.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    provenance = {"source": str(file), "file": file.name, "sha256": digest}
-    if file.suffix.lower() == ".msh":
-        boundaries = _mesh_boundaries(read_msh(file), file.name, tissues or {}, merge or {}, changes)
-        table = conductivity_table([boundary.inside for boundary in boundaries], changes)
-        return _head(name or file.stem, boundaries, table, given, provenance, {})
-    if tissues or merge:
+    suffix = file.suffix.lower()
+    if (tissues or merge) and suffix != ".msh" and (not file.is_dir() or is_subject_folder(file)):
         raise ValueError(f"tissues and merge must be left out but for a mesh; got them for {file.name}.")
-    if file.suffix.lower() == ".toml":
-        return _listed_head(file, changes, given, name, provenance)
-    if file.suffix.lower() == ".fif":
-        return _bem_head(file, changes, given, name, provenance)
+    if file.is_dir() and is_subject_folder(file):
+        return read_subject_folder(file, conductivities=conductivities, cortex=given, name=name)
+    if file.is_dir():
+        file, central = _m2m(file, ask_cortex=given is None)
+        given, suffix = given or central, ".msh"
+    data = file.read_bytes()
+    if suffix == ".npz":
+        return _changed(parse_head(data, file.name), conductivities, given, name)
+    provenance = {"source": str(file), "file": file.name, "sha256": hashlib.sha256(data).hexdigest()}
+    if suffix == ".msh":
+        boundaries = _mesh_boundaries(read_msh(file), file.name, tissues or {}, merge or {}, conductivities)
+        return assembled_head(name or file.stem, boundaries, conductivities, cortex=given, provenance=provenance)
+    if suffix == ".toml":
+        return read_listed_head(file, conductivities, given, name, provenance)
+    if suffix == ".fif":
+        found = parse_bem(data, file.name)
+        surfaces = [one.surface for one in found]
+        return assembled_head(
+            name or file.stem,
+            [Boundary(surface, surface.name, _around(surface, surfaces)) for surface in surfaces],
+            conductivities,
+            own={one.surface.name: one.sigma for one in found if one.sigma is not None},
+            cortex=given,
+            provenance=provenance,
+        )
     raise ValueError(
-        f"path must be a .msh, .toml or .fif file or an m2m folder; got {file.name}. For surfaces, write a .toml."
+        "path must be a .msh, .toml, .fif or .npz file, or an m2m or FreeSurfer folder; "
+        f"got {file.name}. For surfaces, write a .toml."
     )
 
 
-def _bem_head(
-    file: Path,
-    changes: Mapping[str, float],
-    given: tuple[Surface, str] | None,
+def _changed(
+    head: HeadModel,
+    conductivities: ConductivitiesLike | None,
+    cortex: tuple[Surface, str] | None,
     name: str | None,
-    provenance: dict[str, str],
 ) -> HeadModel:
-    """Return the head of a FIFF file's surfaces."""
-    found = parse_bem(file.read_bytes(), file.name)
-    surfaces = [one.surface for one in found]
-    boundaries = [Boundary(surface, surface.name, _around(surface, surfaces)) for surface in surfaces]
-    own = {one.surface.name: one.sigma for one in found if one.sigma is not None}
-    sigmas = conductivity_table([surface.name for surface in surfaces], changes, own)
-    return _head(name or file.stem, boundaries, sigmas, given, provenance, {})
+    """Return a head from an .npz file with what the caller wants otherwise."""
+    if cortex is not None:
+        # Regions are lists of the old cortex's vertices.
+        provenance = {**head.provenance, "cortex": cortex[1]}
+        head = replace(head, cortex=cortex[0], regions={}, targets={}, provenance=provenance)
+    if name is not None:
+        head = replace(head, name=name)
+    return head if conductivities is None else with_conductivities(head, conductivities)
 
 
 def _m2m(folder: Path, *, ask_cortex: bool) -> tuple[Path, tuple[Surface, str] | None]:
@@ -175,24 +179,8 @@ def _m2m(folder: Path, *, ask_cortex: bool) -> tuple[Path, tuple[Surface, str] |
         wanted = found[0]
     sides = [folder / "surfaces" / f"{side}.central.gii" for side in ("lh", "rh")]
     if ask_cortex and all(side.exists() for side in sides):
-        return wanted, (_cortex(sides, Path(), "mm"), "surfaces/lh.central.gii and rh.central.gii")
+        return wanted, (read_cortex(sides, Path(), "mm"), "surfaces/lh.central.gii and rh.central.gii")
     return wanted, None
-
-
-def _cortex(cortex: CortexLike, folder: Path, unit: Any) -> Surface:
-    """Return the cortex from a surface, a file or several files."""
-    if isinstance(cortex, Surface):
-        return Surface(cortex.vertices, cortex.triangles, "cortex")
-    files = [cortex] if isinstance(cortex, (str, os.PathLike)) else list(cortex)
-    if not files:
-        raise ValueError("cortex must name one or more files; got none.")
-    return joined([read_surface(_existing(folder / file, "cortex"), unit=unit) for file in files], "cortex")
-
-
-def _existing(file: Path, key: str) -> Path:
-    if not file.is_file():
-        raise FileNotFoundError(f"{key} must name a file that exists; got {str(file)!r}.")
-    return file
 
 
 def _mesh_boundaries(
@@ -200,9 +188,11 @@ def _mesh_boundaries(
     file: str,
     tissues: Mapping[int, str],
     merge: Mapping[str, str],
-    known: Mapping[str, float],
+    conductivities: ConductivitiesLike | None,
 ) -> tuple[Boundary, ...]:
     """Return the surfaces between the tissues of a mesh."""
+    choice = conductivity_choice(conductivities)
+    known = {**choice.values, **choice.changes}
     by_tetrahedra = len(mesh.tetrahedra) > 0
     tags, index = np.unique(mesh.tetrahedron_tags if by_tetrahedra else mesh.triangle_tags, return_inverse=True)
     names = []
@@ -243,135 +233,3 @@ def _around(surface: Surface, surfaces: list[Surface]) -> str:
     point = surface.vertices[:1]
     around = [o for o in surfaces if o is not surface and winding_numbers(point, o)[0] > 0.5]
     return min(around, key=lambda other: other.volume).name if around else AIR
-
-
-def _listed_head(
-    file: Path,
-    changes: Mapping[str, float],
-    given: tuple[Surface, str] | None,
-    name: str | None,
-    provenance: dict[str, str],
-) -> HeadModel:
-    """Return the head that a TOML file describes."""
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file.name} must be a TOML file; got one that cannot be read ({error}).") from None
-    for key in table:
-        arrays.choice(key, f"key of {file.name}", _KEYS)
-    for key, kind in (("name", str), ("unit", str), ("conductivities", dict), ("fiducials", dict), ("scalp", str),
-                      ("source", str), ("licence", str)):  # fmt: skip
-        if key in table and not isinstance(table[key], kind):
-            raise ValueError(f"{key} in {file.name} must be a {kind.__name__}; got {table[key]!r}.")
-    unit = arrays.choice(table.get("unit", "mm"), f"unit in {file.name}", ("mm", "m"))
-    entries = table.get("interface", [])
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"{file.name} must list its surfaces as [[interface]]; got {entries or 'none'!r}.")
-    own = dict(table.get("conductivities", {}))
-    boundaries = [_listed_boundary(entry, i + 1, file, unit, own) for i, entry in enumerate(entries)]
-    sigmas = conductivity_table(
-        [side for b in boundaries for side in (b.inside, b.outside)] + list(table.get("conductivities", {})),
-        changes,
-        own,
-    )
-    if "cortex" in table and given is None:
-        files = table["cortex"] if isinstance(table["cortex"], list) else [table["cortex"]]
-        if not all(isinstance(entry, str) for entry in files):
-            raise ValueError(f"cortex in {file.name} must be a file name or several; got {table['cortex']!r}.")
-        given = _cortex(files, file.parent, unit), f"by {file.name}: {', '.join(files)}"
-    outer = [boundary.surface.name for boundary in boundaries if boundary.outside == AIR]
-    if "scalp" in table and outer != [table["scalp"]]:
-        raise ValueError(
-            f"scalp in {file.name} must be the one interface with air outside; got {table['scalp']!r}, not {outer}."
-        )
-    scale = 1000.0 if unit == "m" else 1.0
-    fiducials = {
-        key: scale * arrays.vector(point, f"fiducial {key!r}") for key, point in table.get("fiducials", {}).items()
-    }
-    provenance |= {key: table[key] for key in ("source", "licence") if key in table}
-    return _head(name or table.get("name", file.stem), boundaries, sigmas, given, provenance, fiducials)
-
-
-def _listed_boundary(entry: Mapping[str, Any], number: int, file: Path, unit: str, own: dict[str, float]) -> Boundary:
-    """Return one surface of a TOML file; a conductivity given as a number goes into `own` under a made-up tissue."""
-    where = f"interface {number} of {file.name}"
-    for key in entry:
-        arrays.choice(key, f"key of {where}", _INTERFACE_KEYS)
-    for key in ("file", "inside", "outside"):
-        if key not in entry:
-            raise ValueError(f"{where} must have the keys file, inside and outside; got {', '.join(entry) or 'none'}.")
-    if not isinstance(entry["file"], str) or not isinstance(entry.get("name", ""), str):
-        raise ValueError(f"{where} must have text as file and name; got {entry['file']!r} and {entry.get('name')!r}.")
-    sides = []
-    for key in ("inside", "outside"):
-        side = entry[key]
-        if not isinstance(side, str):
-            sigma = arrays.non_negative(side, f"{key} of {where}")
-            side = f"{sigma:g} S/m" if sigma else AIR
-            own |= {side: sigma} if sigma else {}
-        sides.append(side)
-    path = _existing(file.parent / entry["file"], f"file of {where}")
-    # `choice` checks that it is one of the two texts, which the type checker cannot see.
-    surface = read_surface(path, unit=arrays.choice(entry.get("unit", unit), f"unit of {where}", ("mm", "m")))  # type: ignore[arg-type]
-    standard = _NAMES.get((sides[0], sides[1]), surface.name)
-    return Boundary(Surface(surface.vertices, surface.triangles, entry.get("name") or standard), sides[0], sides[1])
-
-
-def _head(
-    name: str,
-    boundaries: Sequence[Boundary],
-    sigmas: Mapping[str, float],
-    cortex: tuple[Surface, str] | None,
-    provenance: dict[str, str],
-    fiducials: Mapping[str, Any],
-) -> HeadModel:
-    """Return the head with its surfaces named, checked and ordered from outside inwards."""
-    # The scalp first: where several surfaces meet the air, the nesting check of HeadModel finds the others.
-    # Volumes to nine digits, so that surfaces of one size keep their order.
-    ordered = sorted(boundaries, key=lambda b: (b.outside != AIR, -float(f"{abs(b.surface.volume):.9g}")))
-    named: list[Boundary] = []
-    for boundary in ordered:
-        wanted = boundary.surface.name if boundary.surface.name not in ("", boundary.inside) else ""
-        wanted = wanted or _NAMES.get((boundary.inside, boundary.outside), f"{boundary.inside}_in_{boundary.outside}")
-        others = sum(other.surface.name == wanted or other.surface.name.startswith(f"{wanted}-") for other in named)
-        label = f"{wanted}-{others + 1}" if others else wanted
-        surface = Surface(boundary.surface.vertices, boundary.surface.triangles, label)
-        check_surface(surface)  # here too, as the default cortex is made from the surfaces
-        named.append(Boundary(surface, boundary.inside, boundary.outside))
-    mid, how = cortex or _default_cortex(named)
-    return HeadModel(
-        name=name,
-        interfaces=tuple(Interface(b.surface, sigmas[b.inside], sigmas[b.outside]) for b in named),
-        cortex=mid,
-        fiducials=fiducials,
-        provenance=provenance | {"cortex": how},
-    )
-
-
-def _default_cortex(boundaries: Sequence[Boundary]) -> tuple[Surface, str]:
-    """Return the middle of the grey matter, or a surface under the brain's, and what it is."""
-    pials = [boundary.surface for boundary in boundaries if boundary.inside == "grey"]
-    whites = [b.surface for b in boundaries if b.inside == "white" and b.outside == "grey"]
-    pairs: list[tuple[Surface, list[Surface]]] = []
-    for pial in pials:
-        within = [white for white in whites if winding_numbers(white.vertices[:1], pial)[0] > 0.5]
-        if within:
-            pairs.append((pial, within))
-    try:
-        if pairs:
-            from meshes.midsurface import mid_surface  # here, because it loads SciPy and libigl
-
-            mids = [mid_surface(pial, joined(within, "white")) for pial, within in pairs]
-            return joined(mids, "cortex"), "halfway between grey and white matter's surfaces"
-    except RuntimeError as error:
-        raise ValueError(f"cortex must be given, as none could be made; got {error} Pass cortex=... .") from None
-    brain = pials or [min((boundary.surface for boundary in boundaries), key=lambda surface: surface.volume)]
-    moved = [Surface(s.vertices - CORTEX_DEPTH * s.vertex_normals, s.triangles, "cortex") for s in brain]
-    result = joined(moved, "cortex")
-    names = ", ".join(surface.name for surface in brain)
-    if len(crossing_pairs([result])[0]) or any(float(s.volume) <= 0.0 for s in moved):
-        raise ValueError(
-            f"cortex must be given for this head; got none, and {names} moved inwards by {CORTEX_DEPTH} mm crosses "
-            "itself. Pass cortex=... ."
-        )
-    return result, f"{names}, moved inwards by {CORTEX_DEPTH} mm"

@@ -1,11 +1,8 @@
 """Read and write one triangle surface, by the file's name."""
 
 import io
-import math
 import os
 import re
-import struct
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +14,8 @@ import numpy.typing as npt
 from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.files import polygons
+from meshes.files.freesurfer_surface import FREESURFER_MAGIC, parse_freesurfer
+from meshes.files.npz import first_line, read_arrays
 from meshes.surface import Surface
 
 __all__ = ["joined", "read_surface", "write_surface"]
@@ -25,15 +24,6 @@ Unit = Literal["mm", "m"]
 Arrays = tuple[FloatArray, npt.NDArray[np.int64]]
 
 _READ = (".stl", ".ply", ".off", ".vtp", ".gii", ".npz")
-# What zipfile and NumPy raise on damaged archives.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, KeyError,
-    TypeError, SyntaxError, OverflowError, struct.error,
-)  # fmt: skip
-# FreeSurfer's surfaces have no extension: lh.pial, outer_skull.surf, ...
-_FREESURFER_MAGIC = b"\xff\xff\xfe"
-# Axes of FreeSurfer's surface coordinates in those of a conformed volume: x left, y down, z to the front.
-_CONFORMED = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 def read_surface(path: str | os.PathLike[str], *, unit: Unit = "mm", name: str | None = None) -> Surface:
@@ -82,8 +72,8 @@ def read_surface(path: str | os.PathLike[str], *, unit: Unit = "mm", name: str |
     scale = {"mm": 1.0, "m": 1000.0}[arrays.choice(unit, "unit", ("mm", "m"))]
     data = file.read_bytes()
     suffix = file.suffix.lower()
-    if data[:3] == _FREESURFER_MAGIC:
-        vertices, triangles = _parse_freesurfer(data, file.name)
+    if data[:3] == FREESURFER_MAGIC:
+        vertices, triangles = parse_freesurfer(data, file.name)
     elif suffix == ".stl":
         vertices, triangles = polygons.parse_stl(data, file.name)
     elif suffix == ".ply":
@@ -164,79 +154,11 @@ def joined(surfaces: list[Surface], name: str) -> Surface:
     return Surface(np.concatenate([surface.vertices for surface in surfaces]), np.concatenate(triangles), name)
 
 
-def _parse_freesurfer(data: bytes, name: str) -> Arrays:
-    """Return a FreeSurfer triangle surface in scanner RAS."""
-    # Magic, a line of comment, an empty line (or the end of a second one), two counts, positions, triangles, footer.
-    start = data.find(b"\n", 3)
-    start = data.find(b"\n", start + 1) + 1 if start >= 0 else 0
-    if start == 0 or len(data) < start + 8:
-        raise ValueError(f"{name} must be a FreeSurfer surface with a comment and two counts; got {len(data)} bytes.")
-    n_vertices, n_triangles = (int(count) for count in np.frombuffer(data, ">i4", 2, start))
-    end = start + 8 + 12 * (n_vertices + n_triangles)
-    if n_vertices < 0 or n_triangles < 0 or end > len(data):
-        raise ValueError(
-            f"{name} must hold {n_vertices} vertices and {n_triangles} triangles, as its counts say; got {len(data)} "
-            "bytes. The file is truncated or damaged."
-        )
-    points = polygons.doubles(np.frombuffer(data, ">f4", 3 * n_vertices, start + 8)).reshape(-1, 3)
-    triangles = np.frombuffer(data, ">i4", 3 * n_triangles, end - 12 * n_triangles).reshape(-1, 3).astype(np.int64)
-    rotation, centre = _volume_geometry(data[end:].decode("ascii", "replace"), name)
-    return points @ rotation.T + centre, triangles
-
-
-def _volume_geometry(footer: str, name: str) -> tuple[FloatArray, FloatArray]:
-    """Return rotation and shift (mm) from surface RAS to scanner RAS, from the footer of a FreeSurfer surface.
-
-    Vox2ras and its counterpart for surfaces map the volume's middle voxel to c_ras and to 0, and steps along the voxel
-    axes to the volume's axes and to those of a conformed volume; the voxel sizes and counts cancel.
-    """
-    found = {}
-    for key in ("xras", "yras", "zras", "cras"):
-        line = re.search(rf"^{key}\s*=(.*)$", footer, re.MULTILINE)
-        if line:
-            found[key] = arrays.vector(polygons.numbers(line[1].encode(), f"{name}, {key},"), f"{key} of {name}")
-    if len(found) < 4 or not re.search(r"valid\s*=\s*1\b", footer):
-        raise ValueError(
-            f"{name} must say where its volume lies (valid = 1, xras, yras, zras, cras), to be moved to scanner RAS; "
-            f"got {', '.join(found) or 'nothing'}. Convert it with mris_convert --to-scanner to GIFTI."
-        )
-    axes = np.stack([found["xras"], found["yras"], found["zras"]], axis=1)
-    rotation = axes @ np.linalg.inv(_CONFORMED)
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
-        raise ValueError(
-            f"{name} must have orthogonal unit vectors xras, yras and zras; got {axes.T.round(3).tolist()}."
-        )
-    return rotation, found["cras"]
-
-
 def _parse_npz(data: bytes, name: str) -> Arrays:
-    keys = ("vertices", "triangles")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.namelist()
-            tables = [_npy(archive, f"{key}.npy") for key in keys if f"{key}.npy" in members]
-    except _ZIP_ERRORS as error:
-        raise ValueError(f"{name} must be an .npz file; got a damaged one ({_line(error)}).") from None
-    if len(tables) < 2:
-        raise ValueError(f"{name} must hold the arrays vertices and triangles; got {sorted(members)}.")
-    for key, (table, shape, room) in zip(keys, tables, strict=True):
-        if table is None:
-            raise ValueError(f"{key} of {name} must be numbers of shape {shape}, as its header says; got {room} bytes.")
-    vertices = arrays.vectors(np.asarray(tables[0][0]), f"vertices of {name}")
-    triangles = arrays.triangles(np.asarray(tables[1][0]), f"triangles of {name}", len(vertices))
+    tables = read_arrays(data, name, ("vertices", "triangles"))
+    vertices = arrays.vectors(tables["vertices"], f"vertices of {name}")
+    triangles = arrays.triangles(tables["triangles"], f"triangles of {name}", len(vertices))
     return vertices, triangles.astype(np.int64)
-
-
-def _npy(archive: zipfile.ZipFile, key: str) -> tuple[npt.NDArray[Any] | None, tuple[int, ...], int]:
-    """Return an array of an .npz file, its shape and its bytes; None where the shape asks for other bytes."""
-    with archive.open(key) as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(member)
-        room = archive.getinfo(key).file_size - member.tell()
-        if dtype.hasobject or math.prod(shape) * dtype.itemsize != room:
-            return None, shape, room
-        return np.frombuffer(member.read(), dtype).reshape(shape, order="F" if fortran else "C"), shape, room
 
 
 def _parse_gifti(data: bytes, name: str) -> Arrays:
@@ -257,7 +179,7 @@ def _parse_gifti(data: bytes, name: str) -> Arrays:
         AssertionError,
         zlib.error,
     ) as error:
-        raise ValueError(f"{name} must be a GIFTI file; got a damaged one ({_line(error)}).") from None
+        raise ValueError(f"{name} must be a GIFTI file; got a damaged one ({first_line(error)}).") from None
     if len(points) != 1 or len(faces) != 1:
         raise ValueError(
             f"{name} must hold one set of points and one of triangles; got {len(points)} and {len(faces)}."
@@ -305,8 +227,3 @@ def _read_vtp(file: Path, data: bytes) -> Arrays:
     if not mesh.n_cells or not mesh.is_all_triangles:
         raise ValueError(f"{file.name} must hold triangles only; got {mesh.n_cells} cells. Triangulate it first.")
     return np.asarray(mesh.points, dtype=np.float64), np.asarray(mesh.regular_faces, dtype=np.int64)
-
-
-def _line(error: BaseException) -> str:
-    """Return an error's first line, or its kind if it has no text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")

@@ -1,0 +1,130 @@
+"""Put a head together from surfaces with the tissues on their sides: names, order, cortex."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from meshes.checks import check_surface, crossing_pairs, winding_numbers
+from meshes.files.boundaries import AIR, Boundary
+from meshes.files.surfaces import joined, read_surface
+from meshes.head import HeadModel, Interface
+from meshes.spheres import CORTEX_DEPTH
+from meshes.surface import Surface
+from meshes.tissues import ConductivitiesLike, conductivity_provenance, conductivity_table
+
+__all__ = ["NAMES", "CortexLike", "PathLike", "assembled_head", "existing_file", "read_cortex"]
+
+PathLike = str | os.PathLike[str]
+CortexLike = Surface | PathLike | Sequence[PathLike]
+
+# What surfaces are called, by the tissues inside and outside; others are called INSIDE_in_OUTSIDE.
+NAMES = {
+    ("scalp", AIR): "scalp",
+    ("skull", "scalp"): "outer_skull",
+    ("csf", "skull"): "inner_skull",
+    ("brain", "skull"): "inner_skull",
+    ("grey", "csf"): "pial",
+    ("white", "grey"): "white",
+}
+
+
+def read_cortex(cortex: CortexLike, folder: Path, unit: Any) -> Surface:
+    """Return the cortex from a surface, a file or several files; `folder` is what their paths are relative to."""
+    if isinstance(cortex, Surface):
+        return Surface(cortex.vertices, cortex.triangles, "cortex")
+    files = [cortex] if isinstance(cortex, (str, os.PathLike)) else list(cortex)
+    if not files:
+        raise ValueError("cortex must name one or more files; got none.")
+    return joined([read_surface(existing_file(folder / file, "cortex"), unit=unit) for file in files], "cortex")
+
+
+def existing_file(file: Path, key: str) -> Path:
+    """Return the path of a file; raise `FileNotFoundError` with the key that names it if there is none."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{key} must name a file that exists; got {str(file)!r}.")
+    return file
+
+
+def assembled_head(
+    name: str,
+    boundaries: Sequence[Boundary],
+    conductivities: ConductivitiesLike | None,
+    *,
+    own: Mapping[str, float] | None = None,
+    cortex: tuple[Surface, str] | None,
+    provenance: Mapping[str, str],
+    fiducials: Mapping[str, Any] | None = None,
+) -> HeadModel:
+    """Return a head with its surfaces named, checked and ordered from outside inwards.
+
+    Parameters
+    ----------
+    name : str
+        Name of the head.
+    boundaries : sequence of Boundary
+        Its surfaces, in any order.
+    conductivities : str, mapping of str to float, ConductivityTable or None
+        What the caller wants; see `meshes.tissues.conductivity_table`.
+    own : mapping of str to float, optional
+        Conductivities (S/m) by tissue that the file says.
+    cortex : tuple of Surface and str, or None
+        Where fields are asked for and how that was found; None: found here.
+    provenance, fiducials
+        See `HeadModel`; conductivities and cortex are added to the provenance.
+
+    Returns
+    -------
+    HeadModel
+    """
+    tissues = list(dict.fromkeys(side for b in boundaries for side in (b.inside, b.outside))) + list(own or {})
+    sigmas = conductivity_table(tissues, conductivities, own)
+    # The scalp first: where several surfaces meet the air, the nesting check of HeadModel finds the others.
+    # Volumes to nine digits, so that surfaces of one size keep their order.
+    ordered = sorted(boundaries, key=lambda b: (b.outside != AIR, -float(f"{abs(b.surface.volume):.9g}")))
+    named: list[Boundary] = []
+    for boundary in ordered:
+        wanted = boundary.surface.name if boundary.surface.name not in ("", boundary.inside) else ""
+        wanted = wanted or NAMES.get((boundary.inside, boundary.outside), f"{boundary.inside}_in_{boundary.outside}")
+        others = sum(other.surface.name == wanted or other.surface.name.startswith(f"{wanted}-") for other in named)
+        label = f"{wanted}-{others + 1}" if others else wanted
+        surface = Surface(boundary.surface.vertices, boundary.surface.triangles, label)
+        check_surface(surface)  # here too, as the default cortex is made from the surfaces
+        named.append(Boundary(surface, boundary.inside, boundary.outside))
+    mid, how = cortex or _default_cortex(named)
+    return HeadModel(
+        name=name,
+        interfaces=tuple(Interface(b.surface, sigmas[b.inside], sigmas[b.outside]) for b in named),
+        cortex=mid,
+        fiducials=fiducials or {},
+        provenance={**provenance, "cortex": how, **conductivity_provenance(tissues, conductivities, own)},
+    )
+
+
+def _default_cortex(boundaries: Sequence[Boundary]) -> tuple[Surface, str]:
+    """Return the middle of the grey matter, or a surface under the brain's, and what it is."""
+    pials = [boundary.surface for boundary in boundaries if boundary.inside == "grey"]
+    whites = [b.surface for b in boundaries if b.inside == "white" and b.outside == "grey"]
+    pairs: list[tuple[Surface, list[Surface]]] = []
+    for pial in pials:
+        within = [white for white in whites if winding_numbers(white.vertices[:1], pial)[0] > 0.5]
+        if within:
+            pairs.append((pial, within))
+    try:
+        if pairs:
+            from meshes.midsurface import mid_surface  # here, because it loads SciPy and libigl
+
+            mids = [mid_surface(pial, joined(within, "white")) for pial, within in pairs]
+            return joined(mids, "cortex"), "halfway between grey and white matter's surfaces"
+    except RuntimeError as error:
+        raise ValueError(f"cortex must be given, as none could be made; got {error} Pass cortex=... .") from None
+    brain = pials or [min((boundary.surface for boundary in boundaries), key=lambda surface: surface.volume)]
+    moved = [Surface(s.vertices - CORTEX_DEPTH * s.vertex_normals, s.triangles, "cortex") for s in brain]
+    result = joined(moved, "cortex")
+    names = ", ".join(surface.name for surface in brain)
+    if len(crossing_pairs([result])[0]) or any(float(s.volume) <= 0.0 for s in moved):
+        raise ValueError(
+            f"cortex must be given for this head; got none, and {names} moved inwards by {CORTEX_DEPTH} mm crosses "
+            "itself. Pass cortex=... ."
+        )
+    return result, f"{names}, moved inwards by {CORTEX_DEPTH} mm"

@@ -1,0 +1,234 @@
+"""Read the folder of a FreeSurfer subject: cortex, skull and scalp, labels.
+
+What is read (S: the subject's name, the folder's)::
+
+    surf/lh.pial, lh.white, rh.pial, rh.white       or lh.pial.T1, as FreeSurfer 7 has it
+    bem/outer_skin.surf, outer_skull.surf, inner_skull.surf       from mne watershed_bem or mri_watershed; else
+    bem/flash/*.surf, else bem/watershed/S_outer_skin_surface, ...; else S-*-bem.fif; the scalp also from
+    S-head-dense.fif, S-head.fif or surf/lh.seghead
+    label/*.annot, *.label, *.label.gii             become regions "ATLAS:LABEL-SIDE" of the cortex
+    mri/orig.mgz                                    where surfaces lie, if they do not say so themselves
+    mri/transforms/talairach.xfm                    goes into the provenance
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+from meshes.checks import check_crossings, check_surface
+from meshes.files.annotations import IndexArray, read_annotation, region_names
+from meshes.files.fiff import parse_bem
+from meshes.files.freesurfer_surface import FREESURFER_MAGIC, Geometry, geometry_of_volume, parse_freesurfer
+from meshes.files.polygons import checked_positions, numbers
+from meshes.files.surfaces import joined
+from meshes.head import HeadModel, Interface
+from meshes.surface import Surface
+from meshes.tissues import ConductivitiesLike, conductivity_provenance, conductivity_table
+
+__all__ = ["is_subject_folder", "read_subject_folder"]
+
+_SIDES = {"lh": "left", "rh": "right"}
+# Interface: tissues inside and outside.
+_LAYERS = {
+    "scalp": ("scalp", "air"), "outer_skull": ("skull", "scalp"), "inner_skull": ("csf", "skull"),
+    "pial": ("grey", "csf"), "white": ("white", "grey"),
+}  # fmt: skip
+# Where a layer may be, the first that is there counts; S is the subject's name, * stands for any. A name with a tissue
+# is a FIFF file that holds several surfaces.
+_PLACES: dict[str, tuple[tuple[str, str], ...]] = {
+    "scalp": (
+        ("bem/outer_skin.surf", ""), ("bem/flash/outer_skin.surf", ""), ("bem/watershed/*_outer_skin_surface", ""),
+        ("bem/*-bem.fif", "scalp"), ("bem/*-head-dense.fif", "scalp"), ("bem/*-head.fif", "scalp"),
+        ("surf/lh.seghead", ""),
+    ),
+    "outer_skull": (
+        ("bem/outer_skull.surf", ""), ("bem/flash/outer_skull.surf", ""), ("bem/watershed/*_outer_skull_surface", ""),
+        ("bem/*-bem.fif", "skull"),
+    ),
+    "inner_skull": (
+        ("bem/inner_skull.surf", ""), ("bem/flash/inner_skull.surf", ""), ("bem/watershed/*_inner_skull_surface", ""),
+        ("bem/*-bem.fif", "brain"),
+    ),
+}  # fmt: skip
+
+
+def is_subject_folder(folder: Path) -> bool:
+    """Return whether a folder looks like a FreeSurfer subject's: it has surf/ with a hemisphere, or surf/ and mri/."""
+    surf = folder / "surf"
+    return surf.is_dir() and ((folder / "mri").is_dir() or any(surf.glob("[lr]h.*")))
+
+
+def read_subject_folder(
+    folder: Path,
+    *,
+    conductivities: ConductivitiesLike | None = None,
+    cortex: tuple[Surface, str] | None = None,
+    name: str | None = None,
+) -> HeadModel:
+    """Return the head of a FreeSurfer subject, in scanner RAS; see `meshes.read_head`.
+
+    Parameters
+    ----------
+    folder : Path
+        SUBJECTS_DIR/SUBJECT; see the module's text for what is read.
+    conductivities : str, mapping of str to float, or ConductivityTable, optional
+        See `meshes.read_head`; the tissues are scalp, skull, csf, grey and white.
+    cortex : tuple of Surface and str, optional
+        Where fields are asked for, instead of the middle of the grey matter, and where it comes from; the folder's
+        labels are then left out.
+    name : str, optional
+        Name of the head; the folder's by default.
+
+    Returns
+    -------
+    HeadModel
+        Surfaces scalp, outer_skull, inner_skull, pial_lh, white_lh, pial_rh, white_rh. Space inside the skull that is
+        not cerebrum counts as CSF, the cerebellum too: FreeSurfer makes no surface of it.
+
+    Raises
+    ------
+    ValueError
+        If a surface is missing, damaged, open or crosses another, or a label does not fit its hemisphere.
+    """
+    label = folder.resolve().name
+    files = {layer: _place_of(folder, layer) for layer in ("scalp", "outer_skull", "inner_skull")}
+    sheets = {f"{kind}_{side}": _hemisphere(folder, side, kind) for side in _SIDES for kind in ("pial", "white")}
+    geometry = geometry_of_volume(folder / "mri" / "orig.mgz") if (folder / "mri" / "orig.mgz").is_file() else None
+    surfaces = {layer: _layer(file, tissue, layer, geometry) for layer, (file, tissue) in files.items()}
+    surfaces |= {layer: _layer(file, "", layer, geometry) for layer, file in sheets.items()}
+    for surface in surfaces.values():
+        check_surface(surface)
+    try:
+        check_crossings(list(surfaces.values()))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Surfaces of FreeSurfer and of the watershed often touch, pial and white surface at the medial "
+            "wall above all: meshes.repair moves them apart."
+        ) from None
+    middle, how = cortex or _middle(surfaces)
+    tissues = ("scalp", "skull", "csf", "grey", "white")
+    sigmas = conductivity_table(tissues, conductivities)
+    sides = {layer: _LAYERS[re.sub("_[lr]h$", "", layer)] for layer in surfaces}
+    return HeadModel(
+        name=name or label,
+        interfaces=tuple(Interface(s, *(sigmas[side] for side in sides[layer])) for layer, s in surfaces.items()),
+        cortex=middle,
+        regions={} if cortex else _regions(folder, {side: surfaces[f"pial_{side}"] for side in _SIDES}),
+        provenance={
+            "source": f"FreeSurfer subject {label}",
+            "file": ", ".join(file.relative_to(folder).as_posix() for file, _ in files.values()),
+            "sha256": _digest([file for file, _ in files.values()] + list(sheets.values())),
+            "frame": "scanner RAS",
+            "cortex": how,
+            **_talairach(folder),
+            **conductivity_provenance(tissues, conductivities),
+        },
+    )
+
+
+def _place_of(folder: Path, layer: str) -> tuple[Path, str]:
+    """Return the file of a layer, and the tissue by which it is found in the file."""
+    for pattern, tissue in _PLACES[layer]:
+        for file in sorted(folder.glob(pattern)):
+            if not tissue or any(one.surface.name == tissue for one in parse_bem(file.read_bytes(), file.name)):
+                return file, tissue
+    wanted = ", ".join(pattern.replace("*", folder.resolve().name) for pattern, _ in _PLACES[layer])
+    raise ValueError(
+        f"{folder.name} must hold a surface of the {layer.replace('_', ' ')}, one of {wanted}; got none. Make them "
+        "with mne watershed_bem (or mri_watershed -surf), or read a label volume of the whole head instead."
+    )
+
+
+def _hemisphere(folder: Path, side: str, kind: str) -> Path:
+    """Return the file of a pial or white surface."""
+    wanted = [folder / "surf" / name for name in (f"{side}.{kind}", f"{side}.{kind}.T1")]
+    found = [file for file in wanted if file.is_file()]
+    if not found:
+        raise ValueError(f"{folder.name} must hold surf/{side}.{kind}; got none. Let recon-all -all run to its end.")
+    return found[0]
+
+
+def _layer(file: Path, tissue: str, layer: str, geometry: Geometry | None) -> Surface:
+    """Return a surface in scanner RAS (mm)."""
+    data = file.read_bytes()
+    if tissue:
+        found = next(one.surface for one in parse_bem(data, file.name) if one.surface.name == tissue)
+        if geometry is None:
+            raise ValueError(
+                f"{file.name} must be moved to scanner RAS by mri/orig.mgz; got none. Copy it into the folder."
+            )
+        rotation, centre = geometry
+        return Surface(found.vertices @ rotation.T + centre, found.triangles, layer)
+    if data[:3] != FREESURFER_MAGIC:
+        raise ValueError(f"{file.name} must be a FreeSurfer surface; got {data[:8]!r} first.")
+    points, triangles = parse_freesurfer(data, file.name, geometry=geometry)
+    checked = arrays.triangles(triangles, f"triangles of {file.name}", len(points))
+    return Surface(checked_positions(points, f"positions of {file.name}"), checked, layer)
+
+
+def _middle(surfaces: dict[str, Surface]) -> tuple[Surface, str]:
+    """Return the middle of the grey matter of both hemispheres, the left one first, and how it was found."""
+    from meshes.midsurface import mid_surface  # here, because it loads SciPy and libigl
+
+    pairs = [(surfaces[f"pial_{side}"], surfaces[f"white_{side}"]) for side in _SIDES]
+    try:
+        mids = [mid_surface(pial, white) for pial, white in pairs]
+    except RuntimeError as error:
+        raise ValueError(f"cortex must be given, as none could be made; got {error} Pass cortex=... .") from None
+    paired = all(np.array_equal(pial.triangles, white.triangles) for pial, white in pairs)
+    how = "mean of pial and white surface, vertex by vertex" if paired else "halfway between pial and white surface"
+    return joined(mids, "cortex"), how
+
+
+def _regions(folder: Path, pials: dict[str, Surface]) -> dict[str, IndexArray]:
+    """Return the labels of both hemispheres as regions of the cortex, the left one's vertices first."""
+    regions = {}
+    first = 0
+    for side, pial in pials.items():
+        count = len(pial.vertices)
+        for file in sorted((folder / "label").glob(f"{side}.*")):
+            # Labels of the surface before its topology was fixed count other vertices.
+            if ".nofix." in file.name or file.suffix not in (".annot", ".label", ".gii"):
+                continue
+            found = read_annotation(file)
+            if found.n_vertices not in (None, count):
+                raise ValueError(
+                    f"{file.name} must label the {count} vertices of {side}.pial; got {found.n_vertices}. It belongs "
+                    "to another surface: take it away, or map it with mri_surf2surf."
+                )
+            for label, vertices in found.labels.items():
+                if vertices[-1] >= count:
+                    raise ValueError(
+                        f"{file.name} must label vertices from 0 to {count - 1} of {side}.pial; got {vertices[-1]}."
+                    )
+                region = region_names(file.name, label, _SIDES[side])
+                if region is not None:
+                    regions[region] = vertices + first
+        first += count
+    return regions
+
+
+def _talairach(folder: Path) -> dict[str, str]:
+    """Return the affine map from scanner RAS to MNI305 as JSON, if the folder has one."""
+    file = folder / "mri" / "transforms" / "talairach.xfm"
+    if not file.is_file():
+        return {}
+    found = re.search(rb"Linear_Transform\s*=([^;]*);", file.read_bytes())
+    values: FloatArray = numbers(found[1], file.name) if found else np.zeros(0)
+    if len(values) != 12 or not np.isfinite(values).all():
+        raise ValueError(
+            f"{file.name} must hold a Linear_Transform of three rows of four numbers; got {len(values)} numbers."
+        )
+    return {"talairach": json.dumps([*values.reshape(3, 4).tolist(), [0.0, 0.0, 0.0, 1.0]])}
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
