@@ -92,7 +92,13 @@ def sample_weights(surface: Surface) -> csr_array:
 
 
 def keep_clear(
-    moved: Surface, fixed: Surface, demand: Clearance, *, steps: int = 20, share: float = 1.0
+    moved: Surface,
+    fixed: Surface,
+    demand: Clearance,
+    *,
+    steps: int = 20,
+    share: float = 1.0,
+    reach: float | None = None,
 ) -> tuple[Surface, float]:
     """Push a surface away from another one until the demand holds, or the steps are used up.
 
@@ -106,6 +112,8 @@ def keep_clear(
         At most so many pushes.
     share : float, optional
         Part of the lacking distance that `moved` makes up for in each push.
+    reach : float, optional
+        How deep on the wrong side (mm) a point is still seen; by default twice the distance and 2 mm more.
 
     Returns
     -------
@@ -123,9 +131,10 @@ def keep_clear(
     weights = sample_weights(moved)
     probes = np.ascontiguousarray(sample_weights(fixed) @ fixed.vertices)
     lacking = 0.0
+    depth = 2.0 * demand.distance + 2.0 if reach is None else reach
     for step in range(steps + 1):
         current = Surface(vertices, moved.triangles, moved.name)
-        push, total, lacking = _pushes(current, fixed, demand, weights, probes)
+        push, total, lacking = _pushes(current, fixed, demand, weights, probes, depth)
         if lacking <= 0.0 or step == steps:
             break
         active = total > 0.0
@@ -134,10 +143,9 @@ def keep_clear(
 
 
 def _pushes(
-    moved: Surface, fixed: Surface, demand: Clearance, weights: csr_array, probes: FloatArray
+    moved: Surface, fixed: Surface, demand: Clearance, weights: csr_array, probes: FloatArray, reach: float
 ) -> tuple[FloatArray, FloatArray, float]:
     """Return the summed pushes of the vertices, their summed weights, and the worst lack (mm)."""
-    reach = 2.0 * demand.distance + 2.0
     samples = np.ascontiguousarray(weights @ moved.vertices)
     own = _lacks(samples, fixed, reach, demand.distance, 1.0 if demand.inside else -1.0)
     # Seen from the fixed surface: it lies outside `moved`, unless `moved` goes around it.
