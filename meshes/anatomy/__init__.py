@@ -1,0 +1,1 @@
+"""Anatomy on any head: MNI space, distances, labels, named regions, the central sulcus."""
