@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from meshes.checks import crossing_pairs, winding_numbers
 from meshes.measures import Place, Spot, place_of
 from meshes.surface import Surface
 
-__all__ = ["PairMeasures", "crossing_counts", "distances", "measure_pair", "nesting"]
+__all__ = ["PairMeasures", "crossing_counts", "distances", "measure_pair", "neighbours", "nesting"]
+
+# Boxes farther apart than this (mm): surfaces side by side are not neighbours.
+_REACH = 10.0
 
 
 def crossing_counts(surfaces: Sequence[Surface]) -> tuple[list[Spot], dict[tuple[int, int], Spot]]:
@@ -188,6 +191,49 @@ def nesting(surfaces: Sequence[Surface], *, samples: int = 48) -> tuple[int | No
         ]
         parents.append(min(around, key=lambda j: size[j]) if around else None)
     return tuple(parents)
+
+
+def neighbours(
+    surfaces: Sequence[Surface], parents: Sequence[int | None], mutual: Mapping[tuple[int, int], Spot]
+) -> list[tuple[int, int, bool, Spot]]:
+    """Return which surfaces lie next to each other.
+
+    Parameters
+    ----------
+    surfaces : sequence of Surface
+        All of them.
+    parents : sequence of int or None
+        Of `nesting`.
+    mutual : mapping of (int, int) to Spot
+        Crossings, of `crossing_counts`.
+
+    Returns
+    -------
+    list of (int, int, bool, Spot)
+        Two surfaces' numbers, whether the first should lie in the second, and their crossings: each surface with the
+        one around it, those side by side in one, and all that cross.
+    """
+    found: dict[tuple[int, int], bool] = {}
+    for i, parent in enumerate(parents):
+        if parent is not None:
+            found[(i, parent)] = True
+    for i in range(len(surfaces)):
+        for j in range(i + 1, len(surfaces)):
+            low = np.maximum(surfaces[i].vertices.min(axis=0), surfaces[j].vertices.min(axis=0))
+            high = np.minimum(surfaces[i].vertices.max(axis=0), surfaces[j].vertices.max(axis=0))
+            near = bool((low - high <= _REACH).all())
+            known = (i, j) in found or (j, i) in found
+            if not known and ((parents[i] == parents[j] and near) or (i, j) in mutual):
+                inner, outer = (j, i) if _is_within(j, i, parents) else (i, j)
+                found[(inner, outer)] = _is_within(inner, outer, parents)
+    return [(i, j, nested, mutual.get((min(i, j), max(i, j)), Spot(0))) for (i, j), nested in found.items()]
+
+
+def _is_within(inner: int, outer: int, parents: Sequence[int | None]) -> bool:
+    at = parents[inner]
+    while at is not None and at != outer:
+        at = parents[at]
+    return at == outer
 
 
 def _rows(points: FloatArray) -> npt.NDArray[np.void]:
