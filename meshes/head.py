@@ -194,6 +194,18 @@ class HeadModel:
         """Whether tissues meet along lines: some surface is open, or has several tissues on one side."""
         return any(not interface.is_uniform or not interface.surface.is_closed for interface in self.interfaces)
 
+    @cached_property
+    def enclosures(self) -> tuple[Surface, ...]:
+        """Closed surfaces that tell tissues apart: those of the interfaces, or of the regions where tissues touch.
+
+        Two points are in one tissue if they are inside the same of these surfaces.
+        """
+        if not self.touching:
+            return tuple(interface.surface for interface in self.interfaces)
+        from meshes.partitions import regions  # here, because it imports this module
+
+        return regions(self.interfaces)
+
     def interface(self, name: str) -> Interface:
         """Return the interface called `name`; raise `ValueError` that lists the names if there is none."""
         names = [interface.name for interface in self.interfaces]

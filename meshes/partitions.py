@@ -18,7 +18,7 @@ from meshes.checks import check_areas, check_surface, crossing_pairs, winding_nu
 from meshes.head import Interface
 from meshes.surface import Surface
 
-__all__ = ["check_partition", "merged_surface", "region_boundary"]
+__all__ = ["check_partition", "merged_surface", "regions"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -49,23 +49,29 @@ def merged_surface(surfaces: Sequence[Surface]) -> Surface:
     return Surface(unique, which.reshape(-1)[triangles].astype(np.int32), "all")
 
 
-def region_boundary(merged: Surface, sigmas: FloatArray, sigma: float) -> Surface:
-    """Return the boundary of the region with one conductivity, outward.
+def regions(interfaces: Sequence[Interface]) -> tuple[Surface, ...]:
+    """Return the boundaries of the regions of equal conductivity, closed and outward, by rising conductivity.
 
     Parameters
     ----------
-    merged : Surface
-        All triangles, see `merged_surface`.
-    sigmas : ndarray, shape (n_triangles, 2)
-        Conductivity inside and outside of each (S/m).
-    sigma : float
-        The region's (S/m).
+    interfaces : sequence of Interface
+        All surfaces of a head.
 
     Returns
     -------
-    Surface
-        Triangles with `sigma` on one side only, turned so that it is inside.
+    tuple of Surface
+        For each conductivity but air's the triangles that have it on one side only, turned so that it is inside.
     """
+    merged = merged_surface([interface.surface for interface in interfaces])
+    sigmas = np.concatenate([interface.sigmas for interface in interfaces])
+    return tuple(_region(merged, sigmas, sigma) for sigma in _conductivities(sigmas))
+
+
+def _conductivities(sigmas: FloatArray) -> list[float]:
+    return [float(sigma) for sigma in np.unique(sigmas) if sigma > 0.0]
+
+
+def _region(merged: Surface, sigmas: FloatArray, sigma: float) -> Surface:
     has = sigmas == sigma
     first, second = has[:, 0] & ~has[:, 1], has[:, 1] & ~has[:, 0]
     triangles = np.concatenate([merged.triangles[first], merged.triangles[second][:, ::-1]])
@@ -103,11 +109,11 @@ def check_partition(interfaces: Sequence[Interface]) -> None:
     merged = merged_surface([interface.surface for interface in interfaces])
     sigmas = np.concatenate([interface.sigmas for interface in interfaces])
     owner = np.repeat(np.arange(len(interfaces)), [len(interface.surface.triangles) for interface in interfaces])
-    regions = [region_boundary(merged, sigmas, float(sigma)) for sigma in np.unique(sigmas) if sigma > 0.0]
-    for region in regions:
+    found = [_region(merged, sigmas, sigma) for sigma in _conductivities(sigmas)]
+    for region in found:
         _check_chain(region, interfaces)
     _check_no_crossing(merged, owner, [interface.name for interface in interfaces])
-    _check_sides(merged, sigmas, owner, regions, [interface.name for interface in interfaces])
+    _check_sides(merged, sigmas, owner, found, [interface.name for interface in interfaces])
 
 
 def _check_chain(region: Surface, interfaces: Sequence[Interface]) -> None:
@@ -179,7 +185,7 @@ def _folded_pairs(merged: Surface) -> IndexArray:
 
 
 def _check_sides(
-    merged: Surface, sigmas: FloatArray, owner: IndexArray, regions: Sequence[Surface], names: Sequence[str]
+    merged: Surface, sigmas: FloatArray, owner: IndexArray, found: Sequence[Surface], names: Sequence[str]
 ) -> None:
     """Raise unless the region on each side of the triangles is the one with the conductivity that they say.
 
@@ -197,10 +203,9 @@ def _check_sides(
     order = np.lexsort([-merged.areas, kind])
     probes = order[np.unique(kind[order], return_index=True)[1]]
     step = _OFFSET * np.sqrt(merged.areas[probes])[:, None] * merged.normals[probes]
-    values = [sigma for sigma in np.unique(sigmas) if sigma > 0.0]
     for side, way in enumerate((-1.0, 1.0)):
         points = merged.centroids[probes] + way * step
-        for sigma, region in zip(values, regions, strict=True):
+        for sigma, region in zip(_conductivities(sigmas), found, strict=True):
             within = winding_numbers(points, region)
             wrong = np.flatnonzero(np.abs(within - (sigmas[probes, side] == sigma)) > 0.1)
             if len(wrong):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from meshes.arrays import FloatArray
 from meshes.checks import crossing_pairs
 from meshes.head import HeadModel, Interface
+from meshes.partitions import merged_surface
 from meshes.surface import Surface
 
 __all__ = ["bent_middles", "sphere_normals", "split_head", "split_surface"]
@@ -83,7 +84,7 @@ def split_head(
         The triangles to split of each interface, see `split_surface`; all by default.
     curved : bool, optional
         Whether the surfaces are rounded off. Where rounded surfaces would cross (thin layers, narrow sulci), the new
-        vertices stay on the flat ones.
+        vertices stay on the flat ones. Not for heads whose tissues touch.
 
     Returns
     -------
@@ -95,16 +96,21 @@ def split_head(
     Raises
     ------
     ValueError
-        If `marked` does not fit the interfaces.
+        If `marked` does not fit the interfaces, or a head whose tissues touch is to be rounded off.
     """
     surfaces = [interface.surface for interface in head.interfaces]
     marks = [None] * len(surfaces) if marked is None else list(marked)
     if len(marks) != len(surfaces):
         raise ValueError(f"marked must hold one array per interface, {len(surfaces)}; got {len(marks)}.")
+    rows = [_checked_marks(surface, own) for surface, own in zip(surfaces, marks, strict=True)]
+    if head.touching:
+        if curved:
+            raise ValueError(
+                f"curved must be False for {head.name}, as its tissues touch along lines, which would come apart."
+            )
+        return _split_touching(head, np.concatenate(rows))
     edges = [_Edges(surface) for surface in surfaces]
-    halved = [
-        own.halved(_checked_marks(surface, rows)) for own, surface, rows in zip(edges, surfaces, marks, strict=True)
-    ]
+    halved = [own.halved(mine) for own, mine in zip(edges, rows, strict=True)]
     flat = [np.zeros_like(rows) for rows in halved] if curved else halved
     finer = [own.split(rows, still) for own, rows, still in zip(edges, halved, flat, strict=True)]
     if curved:
@@ -114,10 +120,30 @@ def split_head(
         Interface(surface, old.sigma_inside, old.sigma_outside)
         for old, (surface, _) in zip(head.interfaces, finer, strict=True)
     )
-    refined = replace(
+    parents = np.concatenate([parent + shift for (_, parent), shift in zip(finer, shifts, strict=True)])
+    return _with_interfaces(head, interfaces), parents
+
+
+def _with_interfaces(head: HeadModel, interfaces: tuple[Interface, ...]) -> HeadModel:
+    return replace(
         head, interfaces=interfaces, resolution=f"{head.resolution} refined".strip(), provenance=dict(head.provenance)
     )
-    return refined, np.concatenate([parent + shift for (_, parent), shift in zip(finer, shifts, strict=True)])
+
+
+def _split_touching(head: HeadModel, marked: BoolArray) -> tuple[HeadModel, IndexArray]:
+    """Split all surfaces as one, so that the lines where they meet are halved in all of them alike."""
+    edges = _Edges(merged_surface([interface.surface for interface in head.interfaces]))
+    halved = edges.halved(marked)
+    finer, parent = edges.split(halved, halved)
+    bounds = np.cumsum([0, *(len(interface.surface.triangles) for interface in head.interfaces)])
+    interfaces = []
+    for old, first, end in zip(head.interfaces, bounds[:-1], bounds[1:], strict=True):
+        mine = (parent >= first) & (parent < end)
+        used, triangles = np.unique(finer.triangles[mine], return_inverse=True)
+        surface = Surface(finer.vertices[used], triangles.reshape(-1, 3).astype(np.int32), old.name)
+        sigmas = old.sigmas[parent[mine] - first]
+        interfaces.append(Interface(surface, sigmas[:, 0], sigmas[:, 1]))
+    return _with_interfaces(head, tuple(interfaces)), parent
 
 
 def bent_middles(ends: FloatArray, normals: FloatArray) -> FloatArray:

@@ -234,14 +234,13 @@ def _joined(surface: Surface, rows: I64, start: int, position: F64, radius: floa
 
 
 def _in_tissue_of_corners(head: HeadModel, points: F64, triangle: I64) -> Mask:
-    """Return which points lie inside the same interfaces as at least one corner of their triangle."""
+    """Return which points lie in the same tissue as at least one corner of their triangle."""
     import igl  # here, because it takes a tenth of a second to load and most uses of the package do not need it
 
     corners = head.cortex.corners[triangle]
     asked = np.ascontiguousarray(np.concatenate([points[:, None], corners], axis=1).reshape(-1, 3))
     same = np.ones((len(points), 3), dtype=np.bool_)
-    for interface in head.interfaces:
-        surface = interface.surface
+    for surface in head.enclosures:
         winding = igl.fast_winding_number(surface.vertices, surface.triangles.astype(np.int64), asked)
         inside: Mask = np.asarray(winding, dtype=np.float64).reshape(-1, 4) > 0.5
         same &= np.asarray(inside[:, 1:] == inside[:, :1], dtype=np.bool_)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -16,6 +16,7 @@ from coils import Coil
 from efield.viewer.slices import inside_cut
 from meshes import HeadModel, Pose, Surface
 from meshes.arrays import FloatArray
+from meshes.checks import winding_numbers
 
 if TYPE_CHECKING:
     from efield.fields import EField
@@ -301,10 +302,10 @@ def _slice(head: HeadModel, pose: Pose, field: EField, focus: FloatArray, scale:
     y = bottom + _CELL * (np.arange(rows) + 0.5)
     flat = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     inside = np.zeros(len(flat), dtype=np.bool_)
-    for interface in head.interfaces:
-        # The brain's own surfaces: the ones that do not hold all of the cortex, as the scalp and the skull do.
-        if not _holds(interface.surface, head.cortex):
-            inside |= inside_cut(interface.surface, focus, np.stack([along, up]), flat)
+    for surface in _brain(head):
+        inside |= inside_cut(surface, focus, np.stack([along, up]), flat)
+    if head.touching:  # the white matter is no part of the region around it
+        inside = binary_fill_holes(inside.reshape(rows, columns)).ravel()
     magnitude = np.full(len(flat), np.nan)
     if inside.any():
         magnitude[inside] = scale * np.linalg.norm(field.at(focus + flat[inside] @ np.stack([along, up])), axis=1)
@@ -313,6 +314,19 @@ def _slice(head: HeadModel, pose: Pose, field: EField, focus: FloatArray, scale:
         distance, nearest = distance_transform_edt(np.isnan(grid), return_indices=True)
         magnitude = np.where(distance <= 3.0, grid[tuple(nearest)], np.nan)
     return Slice(along, up, normal, _SLICE, magnitude.reshape(rows, columns))
+
+
+def _brain(head: HeadModel) -> list[Surface]:
+    """Return the surfaces of the brain: those that do not hold all of the cortex, as the scalp and the skull do.
+
+    Where there is none, or tissues touch, it is the smallest one that most of the cortex lies in.
+    """
+    parts = [surface for surface in head.enclosures if not _holds(surface, head.cortex)]
+    if parts and not head.touching:
+        return parts
+    points = head.cortex.vertices[:: max(1, len(head.cortex.vertices) // 500)]
+    around = [surface for surface in head.enclosures if winding_numbers(points, surface).mean() > 0.5]
+    return [min(around, key=lambda surface: surface.volume)] if around else []
 
 
 def _holds(outer: Surface, inner: Surface) -> bool:
