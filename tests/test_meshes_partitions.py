@@ -63,7 +63,7 @@ def _moved(surface: Surface, shift: list[float]) -> Surface:
 
 def _lens(radius: float, name: str) -> Surface:
     ball = meshes.icosphere(2, radius=radius)
-    return Surface(ball.vertices + [0.0, 0.0, 10.0], ball.triangles, name)
+    return Surface(ball.vertices + np.array([0.0, 0.0, 10.0]), ball.triangles, name)
 
 
 SIDES = np.where(UPPER, 0.33, 1.2)

@@ -56,7 +56,7 @@ def two_halves(parts: int, sigmas: tuple[float, float] = SIGMAS) -> HeadModel:
     return HeadModel(
         name="two halves",
         interfaces=(Interface(ball, inside, 0.0), Interface(disc_of(ball), lower, upper)),
-        cortex=Surface(ball_within.vertices + [0.0, 0.0, 40.0], ball_within.triangles, "cortex"),
+        cortex=Surface(ball_within.vertices + np.array([0.0, 0.0, 40.0]), ball_within.triangles, "cortex"),
     )
 
 
