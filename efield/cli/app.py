@@ -33,9 +33,24 @@ class Side(StrEnum):
 Coil = Annotated[
     str, typer.Option("--coil", help="Coil by name (`efield coils` lists them), or a .ccd, .tcd or .nii.gz file.")
 ]
-Head = Annotated[str, typer.Option("--head", help="Head by name; `efield heads` lists them.")]
+Head = Annotated[
+    str,
+    typer.Option("--head", help="Head by name (`efield heads` lists them), or path of a file or folder of a head."),
+]
 Resolution = Annotated[
     str, typer.Option("--resolution", help="Mesh of the head: standard, or fast for a first look (pycortex).")
+]
+Conductivity = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--conductivity",
+        metavar="TISSUE=VALUE",
+        help="Conductivity of a tissue (S/m), for example skull=0.008; may be repeated.",
+    ),
+]
+Conductivities = Annotated[
+    str | None,
+    typer.Option("--conductivities", metavar="TABLE", help="Table of conductivities; `efield heads` lists them."),
 ]
 Distance = Annotated[float, typer.Option("--distance", help="Gap between scalp and the coil's casing, for hair (mm).")]
 Didt = Annotated[float, typer.Option("--didt", help="Rate of change of the coil's current (A/s).", show_default="1e6")]
@@ -63,6 +78,8 @@ def target(
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",
     resolution: Resolution = "standard",
+    conductivity: Conductivity = None,
+    conductivities: Conductivities = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the result; default: ./TARGET-SIDE. Never overwritten.")
     ] = None,
@@ -75,6 +92,7 @@ def target(
     figure: Figure = True,
 ) -> None:
     """Find where to put the coil and how to turn it for the strongest field at a target."""
+    from efield.cli.names import read_conductivities
     from efield.cli.target import run
 
     with complaints():
@@ -92,6 +110,7 @@ def target(
             didt=didt,
             wanted=field,
             figure=figure,
+            conductivities=read_conductivities(conductivities, conductivity or []),
         )
 
 
@@ -132,11 +151,14 @@ def simulate(
     coil: Coil = "magstim-70mm",
     head: Head = "pycortex",
     resolution: Resolution = "standard",
+    conductivity: Conductivity = None,
+    conductivities: Conductivities = None,
     distance: Distance = 4.0,
     didt: Didt = 1e6,
     figure: Figure = True,
 ) -> None:
     """Compute the field of a coil in a given pose."""
+    from efield.cli.names import read_conductivities
     from efield.cli.simulate import run
 
     with complaints():
@@ -152,12 +174,13 @@ def simulate(
             distance=distance,
             didt=didt,
             figure=figure,
+            conductivities=read_conductivities(conductivities, conductivity or []),
         )
 
 
 @app.command()
 def heads() -> None:
-    """List the heads that ship with the package: meshes, origin, licence."""
+    """List the heads that ship with the package or were imported, and the tables of conductivities."""
     from efield.cli.lists import show_heads
 
     with complaints():

@@ -2,24 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.table import Table
 
-from efield.cli.names import check_names
+from efield.cli.names import check_names, open_head
 from efield.cli.terminal import err, out
 
 __all__ = ["show_heads", "show_targets"]
 
 
 def show_heads() -> None:
-    """Print a table of the heads."""
+    """Print tables of the heads and of the conductivities that they can have."""
+    from meshes.tissues import CONDUCTIVITY_TABLES
+
+    table = Table(title="Heads (--head, --resolution)", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in ("head", "resolution", "triangles", "regions", "tissues (S/m)"):
+        numeric = column in ("triangles", "regions")
+        table.add_column(column, overflow="fold", no_wrap="S/m" not in column, justify="right" if numeric else "left")
+    rows = [*_shipped(), *_imported()]
+    for *row, _ in rows:
+        table.add_row(*row)
+    out().print(table)
+    out().print()
+    for name, resolution, *_, origin in rows:
+        label = f"{name}, {resolution}" if resolution else name
+        out().print(f"{label}: {origin}", markup=False)
+    out().print()
+    tables = Table(title="Conductivities (--conductivities)", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    tables.add_column("table", no_wrap=True)
+    tables.add_column("S/m", overflow="fold")
+    tables.add_column("source", overflow="fold")
+    for one in CONDUCTIVITY_TABLES.values():
+        values = ", ".join(f"{tissue} {value:g}" for tissue, value in one.values.items())
+        tables.add_row(one.name, values, one.source)
+    out().print(tables)
+    err().print("efield head import PATH adds a head to the list. Tissues that a table lacks keep their values.")
+
+
+def _shipped() -> Iterator[tuple[str, ...]]:
+    """Yield what there is to say of each head that ships with the package."""
+    from importlib import resources
+
+    import numpy as np
+
+    from meshes import CONDUCTIVITIES
     from meshes.registry import HEADS
 
-    table = Table(title="Heads (--head, --resolution)", title_justify="left")
-    for column in ("head", "resolution", "origin", "licence"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("head", "resolution"))
+    tissues = ", ".join(f"{tissue} {value:g}" for tissue, value in CONDUCTIVITIES.items())
     for head in HEADS:
-        table.add_row(head.name, head.resolution, head.source, head.licence)
-    out().print(table)
+        with (resources.files("meshes") / "data" / head.file).open("rb") as stream, np.load(stream) as data:
+            triangles = sum(len(data[f"{name}_f"]) for name in data["names"])
+            regions = sum(key.startswith("region_") for key in data.files)
+        yield (
+            head.name,
+            head.resolution,
+            f"{triangles:,}",
+            str(regions),
+            tissues,
+            f"{head.source} Licence: {head.licence}.",
+        )
+
+
+def _imported() -> Iterator[tuple[str, ...]]:
+    """Yield what there is to say of each imported head; of a damaged file, that it is damaged."""
+    from meshes.files.imported import describe_imported, imported_heads
+
+    for name in imported_heads():
+        try:
+            head = describe_imported(name)
+        except (ValueError, OSError) as error:
+            yield name, "", "", "", "", f"cannot be read: {error}"
+            continue
+        tissues = head.conductivities.removesuffix(" S/m")
+        origin = f"imported from {head.source}" + (f" Licence: {head.licence}." if head.licence else "")
+        yield name, head.resolution, f"{head.triangles:,}", str(head.regions), tissues, origin
 
 
 def show_targets(head_name: str, resolution: str) -> None:
@@ -30,7 +87,7 @@ def show_targets(head_name: str, resolution: str) -> None:
     import meshes
 
     check_names(head=head_name, resolution=resolution)
-    head = meshes.load_head(head_name, resolution=resolution)
+    head = open_head(head_name, resolution=resolution)
     # No lines between the columns: so the table fits into 80.
     table = Table(
         title=f"Targets of head {head.name} ({head.resolution})", title_justify="left", box=None, padding=(0, 1, 0, 0)

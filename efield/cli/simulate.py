@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from efield.cli.names import check_names, open_coil
+from efield.cli.names import check_names, open_coil, open_head
 from efield.cli.target import say_written
 from efield.cli.terminal import show_facts, stages
 
 if TYPE_CHECKING:
     from meshes import Pose
+    from meshes.tissues import ConductivitiesLike
 
 __all__ = ["read_pose", "run"]
 
@@ -34,6 +35,7 @@ def run(
     distance: float,
     didt: float,
     figure: bool,
+    conductivities: ConductivitiesLike | None = None,
 ) -> None:
     """Compute the field of one pose and write the result.
 
@@ -62,13 +64,12 @@ def run(
     flow = _triple(current, "--current") if current is not None and "," in current else current
 
     import efield
-    import meshes
 
     check_names(head=head_name, resolution=resolution)
     coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
-        head = meshes.load_head(head_name, resolution=resolution)
+        head = open_head(head_name, resolution=resolution, conductivities=conductivities)
         if pose is None and point is not None:
             pose = efield.place(head, point, handle=grip, current=flow, distance=distance, coil=coil)
         assert pose is not None  # for the type checker: one of the two is given

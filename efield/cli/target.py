@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from efield.cli.names import check_names, open_coil
+from efield.cli.names import check_names, open_coil, open_head
 from efield.cli.terminal import err, show_facts, stages
+
+if TYPE_CHECKING:
+    from meshes.tissues import ConductivitiesLike
 
 __all__ = ["run"]
 
@@ -25,6 +29,7 @@ def run(
     didt: float,
     wanted: float,
     figure: bool,
+    conductivities: ConductivitiesLike | None = None,
 ) -> None:
     """Find the best pose and write the result.
 
@@ -50,7 +55,6 @@ def run(
     arrays.non_negative(distance, "--distance")
 
     import efield
-    import meshes
     from efield.targeting.search import check_search
 
     check_names(target=name, head=head_name, resolution=resolution)
@@ -58,7 +62,7 @@ def run(
     coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
-        head = meshes.load_head(head_name, resolution=resolution)
+        head = open_head(head_name, resolution=resolution, conductivities=conductivities)
         target = efield.Target.named(name, head, side=side)
         progress("prepare the solver")
         solver = efield.BemSolver(head)
