@@ -268,6 +268,8 @@ class BemSolver:
             "head": self.head.name,
             "head resolution": self.head.resolution,
             "head sha256": self.head.checksum,
+            # What the head says of its tissues; spheres and heads built by hand do not.
+            **{key: self.head.provenance[key] for key in ("conductivities",) if key in self.head.provenance},
             "triangles": str(len(self.operator.part)),
             "coil": coil.name,
             "coil sha256": coil.checksum,
