@@ -60,19 +60,22 @@ _PYCORTEX_TARGETS = {
     "s1-mouth-right": (60.29, 29.27, 22.83),
 }
 
-# Estimated: those of fsaverage through the affine map that fits its inner skull to this head's (2.5 mm rms), then moved
-# to the scalp (at most 2 mm). In the profile the root of the nose is within about 6 mm of this nasion. The inion is the
-# most posterior point of the midline, see meshes.landmarks.
+# Those of MNI152 (meshes.anatomy.mni.FIDUCIALS_MNI152), from which published 10-10 positions were divided, mapped to the
+# head by meshes.anatomy.mni.mni_transform and moved to the scalp: by 1 to 5 mm on pycortex, where in the T1 they lie at
+# the root of the nose and in front of the ears, and by 0.4 to 2.5 mm on fsaverage, which has no ears (mne's preauricular
+# points lie 12 mm behind and above these). tests/test_meshes_landmarks.py finds them again.
 _PYCORTEX_FIDUCIALS = {
-    "nasion": (2.4, 120.8, -14.2),
-    "inion": (-0.8, -69.5, -43.7),
-    "lpa": (-76.6, 23.2, -40.1),
-    "rpa": (78.9, 19.9, -40.5),
+    "nasion": (3.2, 121.6, -22.4),
+    "inion": (-0.1, -66.8, -52.0),
+    "lpa": (-74.8, 30.3, -49.4),
+    "rpa": (76.8, 23.5, -47.0),
 }
-
-# Estimated: on the scalp's midline, at the height (-20 to -38 mm do as well) at which the 10-20 positions come nearest
-# to where Okamoto et al., NeuroImage 21:99-111 (2004) have them; see tests/test_meshes_landmarks.py.
-_FSAVERAGE_FIDUCIALS = {"inion": (1.2, -118.8, -28.0)}
+_FSAVERAGE_FIDUCIALS = {
+    "nasion": (1.4, 83.5, -42.7),
+    "inion": (-0.2, -117.1, -32.7),
+    "lpa": (-77.7, -21.1, -50.9),
+    "rpa": (81.1, -23.4, -48.5),
+}
 
 # The first resolution of a head is its default.
 HEADS = (

@@ -14,7 +14,7 @@ from meshes.head import HeadModel
 from meshes.scalp import closest_points
 from meshes.surface import Surface
 
-__all__ = ["estimate_mni_affine"]
+__all__ = ["estimate_mni_affine", "has_brain_shape"]
 
 Pair = tuple[Surface, Surface]
 
@@ -88,14 +88,18 @@ def _over_fsaverage(head: HeadModel) -> tuple[list[str], FloatArray, float] | No
     return ([surface.name for surface, _ in pairs], *_lay_over(pairs)) if pairs else None
 
 
+def has_brain_shape(head: HeadModel) -> bool:
+    """Tell whether a head has a folded cortex or an interface "inner_skull", by which it can be laid over fsaverage."""
+    return "inner_skull" in [interface.name for interface in head.interfaces] or _is_folded(head.cortex)
+
+
 def _pairs(head: HeadModel, template: HeadModel) -> list[Pair]:
     """Return surfaces of a head with those of the template that they should be laid over."""
+    if not has_brain_shape(head):
+        return []
     names = [interface.name for interface in head.interfaces]
-    shapes = [name for name in _SHAPES if name in names]
-    pairs = [(head.interface(name).surface, template.interface(name).surface) for name in shapes]
-    if _is_folded(head.cortex):
-        pairs.append((head.cortex, template.cortex))
-    return pairs if pairs and (len(pairs) > 1 or shapes != ["cerebellum"]) else []
+    pairs = [(head.interface(n).surface, template.interface(n).surface) for n in _SHAPES if n in names]
+    return [*pairs, (head.cortex, template.cortex)] if _is_folded(head.cortex) else pairs
 
 
 def _is_folded(cortex: Surface) -> bool:
@@ -142,7 +146,9 @@ def _planes(
     y = np.concatenate([over, other.vertices[second]])
     n = np.concatenate([other.normals[triangle], normals])
     rows = (n[:, :, None] * np.column_stack([x, np.ones(len(x))])[:, None, :]).reshape(len(x), 12)
-    weight = np.concatenate([weights[0][first] / weights[0][first].sum(), weights[1][second] / weights[1][second].sum()])
+    weight = np.concatenate(
+        [weights[0][first] / weights[0][first].sum(), weights[1][second] / weights[1][second].sum()]
+    )
     return rows, (n * y).sum(axis=1), weight, np.linalg.norm(apply_affine(matrix, x) - y, axis=1)
 
 

@@ -143,9 +143,7 @@ def mni_transform(head: HeadModel, *, path: str | os.PathLike[str] | None = None
 
         return read_mni_transform(path)
     if _ships(head) and head.name == "fsaverage":
-        return MniAffine(
-            MNI305_TO_MNI152, "fsaverage is in MNI305 space; MNI305 to MNI152 by the matrix of FreeSurfer"
-        )
+        return MniAffine(MNI305_TO_MNI152, "fsaverage is in MNI305 space; MNI305 to MNI152 by the matrix of FreeSurfer")
     if _ships(head) and head.name == "pycortex":
         source = "registered for pycortex: affine that lays its brain over fsaverage's, then MNI305 to MNI152"
         return MniAffine(_PYCORTEX, source, _PYCORTEX_RESIDUAL)
