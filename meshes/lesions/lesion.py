@@ -1,0 +1,358 @@
+"""Put a lesion into a head: it takes the place of grey and white matter inside a closed surface."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from meshes import arrays
+from meshes.arrays import FloatArray
+from meshes.checks import check_crossings, check_surface, winding_numbers
+from meshes.conductivities import head_tissues
+from meshes.head import HeadModel
+from meshes.lesions.complexes import Complex
+from meshes.lesions.cortex import without_cortex
+from meshes.lesions.cutting import cut_solid
+from meshes.lesions.shapes import ellipsoid, mask_surface, read_mask
+from meshes.surface import Surface
+from meshes.tissues import TISSUES
+
+__all__ = ["LesionLike", "insert_lesion", "lesion_surface"]
+
+IndexArray = npt.NDArray[np.int64]
+
+LesionLike = Surface | str | os.PathLike[str] | tuple[npt.ArrayLike, npt.ArrayLike]
+"""A closed surface (mm), the path of a mask volume, or a mask's values and its affine map (voxels to mm)."""
+
+_LEAST = 0.1
+"""Share of a surface's area that a lesion must leave."""
+
+_SHORTEST = 0.4
+"""Edges below this share of the lesion's may collapse where triangles are thin."""
+
+_EDGE = 3.0
+"""Longest edge of a lesion's surface by default (mm)."""
+
+
+def lesion_surface(
+    region: LesionLike | None,
+    *,
+    centre: npt.ArrayLike | None = None,
+    radius: float | None = None,
+    radii: npt.ArrayLike | None = None,
+    rotation: npt.ArrayLike | None = None,
+    threshold: float = 0.5,
+    smooth: float | None = None,
+    edge: float | None = None,
+    name: str = "lesion",
+) -> Surface:
+    """Return the closed surface of a lesion; see `meshes.HeadModel.with_lesion` for the arguments.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of `region`, `radius` and `radii` is given, or what is given is no closed surface.
+    """
+    given = [what for what, value in (("region", region), ("radius", radius), ("radii", radii)) if value is not None]
+    if len(given) != 1 or (region is None) != (centre is not None) or (radii is None and rotation is not None):
+        raise ValueError(
+            "A lesion must be one of: a surface or a mask; centre and radius; centre, radii and perhaps rotation; got "
+            f"{', '.join(given + ['centre'] * (centre is not None) + ['rotation'] * (rotation is not None)) or 'none'}."
+        )
+    if region is None:
+        assert centre is not None
+        size: npt.ArrayLike = arrays.positive(radius, "radius") if radius is not None else radii  # type: ignore[assignment]
+        finest = 0.25 * float(np.min(np.asarray(size, dtype=np.float64))) if _is_numbers(size) else _EDGE
+        return ellipsoid(
+            centre, size, rotation=rotation, edge=min(_EDGE, max(finest, 1e-3)) if edge is None else edge, name=name
+        )
+    if isinstance(region, Surface):
+        check_surface(region)
+        check_crossings([region])
+        return Surface(region.vertices, region.triangles, name)
+    values, affine = read_mask(region) if isinstance(region, (str, os.PathLike)) else _pair(region)
+    return mask_surface(
+        values, affine, edge=2.0 if edge is None else edge, threshold=threshold, smooth=smooth, name=name
+    )
+
+
+def _is_numbers(value: npt.ArrayLike) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind in "iuf" and array.size > 0 and bool(np.isfinite(array).all())
+
+
+def _pair(region: object) -> tuple[npt.ArrayLike, npt.ArrayLike]:
+    if isinstance(region, tuple) and len(region) == 2:
+        return region
+    raise TypeError(
+        "region must be a meshes.Surface, the path of a mask, or a mask's values and its affine map; got "
+        f"{type(region).__name__}."
+    )
+
+
+def insert_lesion(
+    head: HeadModel,
+    lesion: Surface,
+    *,
+    conductivity: float | str = "csf",
+    tissues: Sequence[str | float] = ("grey", "white"),
+    edge: float | None = None,
+    margin: float = 1.0,
+) -> HeadModel:
+    """Return a head in which a lesion takes the place of some tissues inside a closed surface.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head; it may have lesions already.
+    lesion : Surface
+        Closed and outward (mm).
+    conductivity : float or str, optional
+        Of the lesion (S/m), or a tissue whose conductivity it has.
+    tissues : sequence of str or float, optional
+        What it takes the place of: tissues of the head, or conductivities (S/m).
+    edge : float, optional
+        The head's edges around the lesion are halved until they are at most one and a half times as long (mm); by
+        default the lesion's mean edge.
+    margin : float, optional
+        Cortex nearer to the lesion than this is dropped (mm).
+
+    Returns
+    -------
+    HeadModel
+        With one interface more, unless the lesion conducts as what is around it. Surfaces that it cuts are open: they
+        end on its wall.
+
+    Raises
+    ------
+    ValueError
+        If the lesion lies in none of the tissues, leaves less than a tenth of a surface or no cortex, or a value is out
+        of range.
+
+    Notes
+    -----
+    The region of each tissue is cut by the lesion's surface (manifold3d). What is left of its boundary outside stays;
+    inside, the lesion's conductivity takes the place of the tissue's; and the lesion's surface inside the region is the
+    wall between the two. Triangles with the same conductivity on both sides are dropped: a lesion like CSF that reaches
+    the pial surface and the CSF outside are one. Thin triangles along the cut are mended (`meshes.lesions.tidy`).
+    """
+    sigma, replaced = _conductivity(head, conductivity), _replaced(head, tissues)
+    margin = arrays.non_negative(margin, "margin")
+    if any(interface.name == lesion.name for interface in head.interfaces):
+        raise ValueError(
+            f"name must be new to the head; got {lesion.name!r}, which is one of its surfaces. Pass another name."
+        )
+    edge = lesion.mean_edge if edge is None else arrays.positive(edge, "edge")
+    number = len(head.interfaces)
+    whole = Complex.of(head.interfaces).split_near(lesion, replaced, edge)
+    cut = _cut(whole, lesion, replaced, sigma, number)
+    if not any(cut.volumes):
+        raise ValueError(_where(head, lesion, replaced))
+    _check_left(head, whole, cut, replaced)
+    cortex = without_cortex(head, lesion, cut.wall, margin)
+    result = cut.result.tidied(cut.fresh, _SHORTEST * edge) if cut.fresh.any() else cut.result
+    _tell_losses(lesion.name, cortex.losses, margin)
+    return replace(
+        head,
+        interfaces=result.interfaces(head.interfaces, [*(i.name for i in head.interfaces), lesion.name]),
+        cortex=cortex.surface,
+        regions=cortex.regions,
+        targets=cortex.targets,
+        provenance=_provenance(head, lesion, sigma, dict(zip(replaced, cut.volumes, strict=True)), cortex.losses),
+    )
+
+
+class _Cut(NamedTuple):
+    """A head's complex with a lesion in it.
+
+    Attributes
+    ----------
+    result : Complex
+        The triangles as cut.
+    fresh : ndarray of bool, shape (n_points,)
+        Points of triangles that were cut and of the wall; none if no surface was cut.
+    wall : Surface
+        The lesion's surface inside the tissues.
+    volumes : list of float
+        What it takes of each tissue (mm^3).
+    inside : ndarray, shape (n_triangles,)
+        Area of each triangle of the head that lies in the lesion (mm^2).
+    """
+
+    result: Complex
+    fresh: npt.NDArray[np.bool_]
+    wall: Surface
+    volumes: list[float]
+    inside: FloatArray
+
+
+def _cut(whole: Complex, lesion: Surface, replaced: Sequence[float], sigma: float, number: int) -> _Cut:
+    """Put the lesion, with the given conductivity and number of interface, into a head's complex."""
+    done = np.zeros(len(whole.triangles), dtype=np.bool_)
+    inside = np.zeros(len(done))
+    corners, owner, sigmas, volumes, walls = [], [], [], [], []
+    split = False
+    for tissue in replaced:
+        solid, row = whole.region(tissue)
+        low, high = solid.corners.min(axis=(0, 1)), solid.corners.max(axis=(0, 1))
+        if not len(row) or (lesion.vertices.max(axis=0) < low).any() or (lesion.vertices.min(axis=0) > high).any():
+            volumes.append(0.0)
+            continue
+        cut = cut_solid(solid, lesion)
+        volumes.append(cut.volume)
+        touched = np.zeros(len(row), dtype=np.bool_)
+        touched[cut.inside.parent] = True
+        # A triangle between two of the tissues is cut with the first.
+        new = touched & ~done[row]
+        turned = whole.sigmas[row, 0] != tissue
+        for pieces, within in ((cut.outside, False), (cut.inside, True)):
+            mine = new[pieces.parent]
+            parent, at = pieces.parent[mine], pieces.corners[mine]
+            at = np.where(turned[parent][:, None, None], at[:, ::-1], at)
+            sides = whole.sigmas[row[parent]]
+            if within:
+                np.add.at(inside, row[parent], Surface(at.reshape(-1, 3), np.arange(3 * len(at)).reshape(-1, 3)).areas)
+                sides = np.where(np.isin(sides, replaced), sigma, sides)
+            else:
+                split |= bool(mine.any())
+            corners.append(at)
+            owner.append(whole.owner[row[parent]])
+            sigmas.append(sides)
+        done[row[touched]] = True
+        walls.append(cut.wall.corners)
+        corners.append(cut.wall.corners)
+        owner.append(np.full(len(cut.wall.corners), number))
+        sigmas.append(np.tile([sigma, tissue], (len(cut.wall.corners), 1)))
+    wall = np.concatenate([np.empty((0, 3, 3)), *walls])
+    every = whole.kept(~done)
+    if corners:
+        every = every.with_corners(np.concatenate(corners), np.concatenate(owner), np.concatenate(sigmas))
+    fresh = np.zeros(len(every.points), dtype=np.bool_)
+    if split:
+        fresh[every.triangles[int((~done).sum()) :]] = True
+    return _Cut(
+        every.kept(every.sigmas[:, 0] != every.sigmas[:, 1]),
+        fresh,
+        Surface(wall.reshape(-1, 3), np.arange(3 * len(wall)).reshape(-1, 3), lesion.name),
+        volumes,
+        inside,
+    )
+
+
+def _conductivity(head: HeadModel, value: float | str) -> float:
+    if not isinstance(value, str):
+        return arrays.positive(value, "conductivity")
+    own = head_tissues(head)
+    if value in own:
+        return arrays.positive(own[value], "conductivity")
+    table = {name: tissue.conductivity for name, tissue in TISSUES.items() if tissue.conductivity > 0.0}
+    return table[arrays.choice(value, "conductivity", dict.fromkeys([*own, *table]))]
+
+
+def _replaced(head: HeadModel, tissues: Sequence[str | float]) -> list[float]:
+    """Return the conductivities of the tissues that a lesion takes the place of."""
+    own = head_tissues(head)
+    known = np.unique(np.concatenate([interface.sigmas for interface in head.interfaces]))
+    found = {}
+    for tissue in [tissues] if isinstance(tissues, str) else list(tissues):
+        if isinstance(tissue, str):
+            if tissue in own:
+                found[tissue] = own[tissue]
+            elif tissue not in TISSUES:
+                arrays.choice(tissue, "tissue in tissues", own)
+        elif arrays.positive(tissue, "tissue in tissues") in known:
+            found[f"{tissue:g} S/m"] = float(tissue)
+        else:
+            raise ValueError(
+                f"tissue in tissues must be a conductivity in the head, {', '.join(f'{s:g}' for s in known if s > 0.0)} "
+                f"S/m; got {tissue:g}."
+            )
+    if not found:
+        raise ValueError(
+            f"tissues must name tissues of {head.name!r}, {', '.join(own) or 'which names none'}; got {tissues!r}. "
+            "Give conductivities (S/m) where a head has no names."
+        )
+    lesions = json.loads(head.provenance.get("lesions", "{}"))
+    for name, value in own.items():
+        if value in found.values() and name not in found and name not in lesions and any(map(own.__contains__, found)):
+            raise ValueError(
+                f"tissues must conduct unlike those that the lesion leaves; got {name} with {value:g} S/m. Change one a "
+                "little with meshes.with_conductivities, or name both."
+            )
+    return sorted(set(found.values()))
+
+
+def _where(head: HeadModel, lesion: Surface, replaced: Sequence[float]) -> str:
+    """Return the sentence for a lesion that takes nothing."""
+    import igl
+
+    names = {value: name for name, value in head_tissues(head).items()}
+    whole = Complex.of(head.interfaces)
+    near = min(
+        float(np.sqrt(igl.point_mesh_squared_distance(lesion.vertices, s.vertices, s.triangles.astype(np.int64))[0].min()))
+        for s in (whole.region(tissue)[0] for tissue in replaced)
+    )  # fmt: skip
+    middle = lesion.centroids[:1]
+    place = "outside the head"
+    for value in np.unique(whole.sigmas[whole.sigmas > 0.0]).tolist():
+        if winding_numbers(middle, whole.region(value)[0])[0] > 0.5:
+            place = f"in {names.get(value, f'the tissue of {value:g} S/m')}"
+    centre = ", ".join(f"{value:.1f}" for value in lesion.vertices.mean(axis=0))
+    wanted = " or ".join(names.get(value, f"{value:g} S/m") for value in replaced)
+    return (
+        f"{lesion.name} must reach into {wanted}; got one around ({centre}) mm, {place}, {near:.1f} mm away from it. "
+        "Positions are in the head's own space, millimetres, RAS; a mask comes with the affine map of its own image."
+    )
+
+
+def _check_left(head: HeadModel, whole: Complex, cut: _Cut, replaced: Sequence[float]) -> None:
+    """Raise if a surface around a replaced tissue is all but swallowed."""
+    areas = Surface(whole.points, whole.triangles).areas
+    for number, interface in enumerate(head.interfaces):
+        mine = (whole.owner == number) & np.isin(whole.sigmas[:, 0], replaced)
+        share = float(cut.inside[mine].sum() / max(areas[mine].sum(), 1e-300))
+        if share > 1.0 - _LEAST:
+            raise ValueError(
+                f"{cut.wall.name} must leave a tenth of each surface at least; got one that takes {share:.0%} of "
+                f"{interface.name}. Check units (mm) and frame, or leave that surface out of the head."
+            )
+
+
+def _tell_losses(name: str, losses: dict[str, float], margin: float) -> None:
+    if not losses:
+        return
+    listed = ", ".join(f"{region} {share:.0%}" for region, share in sorted(losses.items()))
+    warnings.warn(
+        f"{name} takes cortex of named regions (in it, or within {margin:g} mm of it): {listed}. A target there lies on "
+        "what is left; a region that is lost whole is no target any more.",
+        stacklevel=4,
+    )
+
+
+def _provenance(
+    head: HeadModel, lesion: Surface, sigma: float, volumes: dict[float, float], losses: dict[str, float]
+) -> dict[str, str]:
+    """Return a head's provenance with what the lesion is."""
+    names = {value: name for name, value in head_tissues(head).items()}
+    lesions = json.loads(head.provenance.get("lesions", "{}"))
+    lesions[lesion.name] = {
+        "conductivity (S/m)": sigma,
+        "centre (mm)": np.round(lesion.vertices.mean(axis=0), 2).tolist(),
+        "volume (mm3)": {names.get(value, f"{value:g} S/m"): round(volume, 1) for value, volume in volumes.items()},
+        "regions lost": {region: round(share, 3) for region, share in losses.items()},
+    }
+    added = {"lesions": json.dumps(lesions)}
+    if head.provenance.get("tissues"):
+        tissues = json.loads(head.provenance["tissues"])
+        tissues[lesion.name] = [sigma, "lesion"]
+        added["tissues"] = json.dumps(tissues)
+        line = head.provenance.get("conductivities", "").removesuffix(" S/m")
+        added["conductivities"] = f"{line}, {lesion.name} {sigma!r} (lesion) S/m"
+    return {**head.provenance, **added}
