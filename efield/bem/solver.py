@@ -268,8 +268,7 @@ class BemSolver:
             "head": self.head.name,
             "head resolution": self.head.resolution,
             "head sha256": self.head.checksum,
-            # What the head says of its tissues; spheres and heads built by hand do not.
-            **{key: self.head.provenance[key] for key in ("conductivities",) if key in self.head.provenance},
+            "conductivities": self.head.provenance.get("conductivities", "as set on the head's surfaces"),
             "triangles": str(len(self.operator.part)),
             "coil": coil.name,
             "coil sha256": coil.checksum,

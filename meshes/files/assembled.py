@@ -13,7 +13,7 @@ from meshes.spheres import CORTEX_DEPTH
 from meshes.surface import Surface
 from meshes.tissues import ConductivitiesLike, conductivity_provenance, conductivity_table
 
-__all__ = ["NAMES", "CortexLike", "PathLike", "assembled_head", "existing_file", "read_cortex"]
+__all__ = ["NAMES", "CortexLike", "PathLike", "assembled_head", "existing_file", "read_cortex", "repaired"]
 
 PathLike = str | os.PathLike[str]
 CortexLike = Surface | PathLike | Sequence[PathLike]
@@ -55,6 +55,7 @@ def assembled_head(
     cortex: tuple[Surface, str] | None,
     provenance: Mapping[str, str],
     fiducials: Mapping[str, Any] | None = None,
+    repair: bool = False,
 ) -> HeadModel:
     """Return a head with its surfaces named, checked and ordered from outside inwards.
 
@@ -72,6 +73,8 @@ def assembled_head(
         Where fields are asked for and how that was found; None: found here.
     provenance, fiducials
         See `HeadModel`; conductivities and cortex are added to the provenance.
+    repair : bool, optional
+        Whether to mend the surfaces first (`meshes.repair`); the provenance then says what was done.
 
     Returns
     -------
@@ -89,8 +92,13 @@ def assembled_head(
         others = sum(other.surface.name == wanted or other.surface.name.startswith(f"{wanted}-") for other in named)
         label = f"{wanted}-{others + 1}" if others else wanted
         surface = Surface(boundary.surface.vertices, boundary.surface.triangles, label)
-        check_surface(surface)  # here too, as the default cortex is made from the surfaces
         named.append(Boundary(surface, boundary.inside, boundary.outside))
+    if repair:
+        surfaces, done = repaired([boundary.surface for boundary in named])
+        named = [Boundary(s, b.inside, b.outside) for s, b in zip(surfaces, named, strict=True)]
+        provenance = {**provenance, "repair": done}
+    for boundary in named:
+        check_surface(boundary.surface)  # here too, as the default cortex is made from the surfaces
     mid, how = cortex or _default_cortex(named)
     return HeadModel(
         name=name,
@@ -99,6 +107,19 @@ def assembled_head(
         fiducials=fiducials or {},
         provenance={**provenance, "cortex": how, **conductivity_provenance(tissues, conductivities, own)},
     )
+
+
+def repaired(surfaces: Sequence[Surface]) -> tuple[tuple[Surface, ...], str]:
+    """Return mended surfaces and what was done to them, in one line; raise `ValueError` if something is left to do."""
+    from meshes.repair import repair  # here, because it loads the readers
+
+    result = repair(surfaces, aspect=None)
+    if not result.ok:
+        raise ValueError(
+            f"surfaces must be mendable; got {len(result.remaining)} faults that are left, first "
+            f"{result.remaining[0].rstrip('.')}. Mend them by hand: meshes.repair has options."
+        )
+    return result.surfaces, "; ".join(str(change) for change in result.changes if change.steps) or "nothing to mend"
 
 
 def _default_cortex(boundaries: Sequence[Boundary]) -> tuple[Surface, str]:

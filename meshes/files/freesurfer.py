@@ -14,6 +14,7 @@ What is read (S: the subject's name, the folder's)::
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface
 from meshes.files.annotations import IndexArray, read_annotation, region_names
+from meshes.files.assembled import repaired
 from meshes.files.fiff import parse_bem
 from meshes.files.freesurfer_surface import FREESURFER_MAGIC, Geometry, geometry_of_volume, parse_freesurfer
 from meshes.files.polygons import checked_positions, numbers
@@ -69,6 +71,7 @@ def read_subject_folder(
     conductivities: ConductivitiesLike | None = None,
     cortex: tuple[Surface, str] | None = None,
     name: str | None = None,
+    repair: bool = False,
 ) -> HeadModel:
     """Return the head of a FreeSurfer subject, in scanner RAS; see `meshes.read_head`.
 
@@ -83,6 +86,9 @@ def read_subject_folder(
         labels are then left out.
     name : str, optional
         Name of the head; the folder's by default.
+    repair : bool, optional
+        Whether to mend the surfaces (`meshes.repair`), which FreeSurfer lets touch. A region then has the vertices that
+        were nearest to its own, where vertices were dropped or added.
 
     Returns
     -------
@@ -101,15 +107,11 @@ def read_subject_folder(
     geometry = geometry_of_volume(folder / "mri" / "orig.mgz") if (folder / "mri" / "orig.mgz").is_file() else None
     surfaces = {layer: _layer(file, tissue, layer, geometry) for layer, (file, tissue) in files.items()}
     surfaces |= {layer: _layer(file, "", layer, geometry) for layer, file in sheets.items()}
-    for surface in surfaces.values():
-        check_surface(surface)
-    try:
-        check_crossings(list(surfaces.values()))
-    except ValueError as error:
-        raise ValueError(
-            f"{error} Surfaces of FreeSurfer and of the watershed often touch, pial and white surface at the medial "
-            "wall above all: meshes.repair moves them apart."
-        ) from None
+    given, done = surfaces, {}
+    if repair:
+        mended, text = repaired(list(given.values()))
+        surfaces, done = dict(zip(given, mended, strict=True)), {"repair": text}
+    _check(surfaces)
     middle, how = cortex or _middle(surfaces)
     tissues = ("scalp", "skull", "csf", "grey", "white")
     sigmas = conductivity_table(tissues, conductivities)
@@ -118,13 +120,14 @@ def read_subject_folder(
         name=name or label,
         interfaces=tuple(Interface(s, *(sigmas[side] for side in sides[layer])) for layer, s in surfaces.items()),
         cortex=middle,
-        regions={} if cortex else _regions(folder, {side: surfaces[f"pial_{side}"] for side in _SIDES}),
+        regions={} if cortex else _regions(folder, given, surfaces),
         provenance={
             "source": f"FreeSurfer subject {label}",
             "file": ", ".join(file.relative_to(folder).as_posix() for file, _ in files.values()),
             "sha256": _digest([file for file, _ in files.values()] + list(sheets.values())),
             "frame": "scanner RAS",
             "cortex": how,
+            **done,
             **_talairach(folder),
             **conductivity_provenance(tissues, conductivities),
         },
@@ -171,7 +174,7 @@ def _layer(file: Path, tissue: str, layer: str, geometry: Geometry | None) -> Su
     return Surface(checked_positions(points, f"positions of {file.name}"), checked, layer)
 
 
-def _middle(surfaces: dict[str, Surface]) -> tuple[Surface, str]:
+def _middle(surfaces: Mapping[str, Surface]) -> tuple[Surface, str]:
     """Return the middle of the grey matter of both hemispheres, the left one first, and how it was found."""
     from meshes.midsurface import mid_surface  # here, because it loads SciPy and libigl
 
@@ -185,31 +188,64 @@ def _middle(surfaces: dict[str, Surface]) -> tuple[Surface, str]:
     return joined(mids, "cortex"), how
 
 
-def _regions(folder: Path, pials: dict[str, Surface]) -> dict[str, IndexArray]:
+def _check(surfaces: Mapping[str, Surface]) -> None:
+    """Raise if a surface is open or flipped, or crosses another; the cortex is made of them before the head is."""
+    for surface in surfaces.values():
+        check_surface(surface)
+    try:
+        check_crossings(list(surfaces.values()))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Surfaces of FreeSurfer and of the watershed often touch, pial and white surface at the medial "
+            "wall above all: repair=True moves them apart (meshes.repair)."
+        ) from None
+
+
+def _regions(folder: Path, given: Mapping[str, Surface], mended: Mapping[str, Surface]) -> dict[str, IndexArray]:
     """Return the labels of both hemispheres as regions of the cortex, the left one's vertices first."""
-    regions = {}
+    regions: dict[str, IndexArray] = {}
     first = 0
-    for side, pial in pials.items():
-        count = len(pial.vertices)
-        for file in sorted((folder / "label").glob(f"{side}.*")):
-            # Labels of the surface before its topology was fixed count other vertices.
-            if ".nofix." in file.name or file.suffix not in (".annot", ".label", ".gii"):
-                continue
-            found = read_annotation(file)
-            if found.n_vertices not in (None, count):
+    for side in _SIDES:
+        pial, now = given[f"pial_{side}"], mended[f"pial_{side}"]
+        old = _old_vertices(pial, now)
+        for region, vertices in _labels(folder / "label", side, len(pial.vertices)).items():
+            kept = vertices if old is None else np.flatnonzero(np.isin(old, vertices))
+            if len(kept):
+                regions[region] = kept + first
+        first += len(now.vertices)
+    return regions
+
+
+def _old_vertices(pial: Surface, now: Surface) -> IndexArray | None:
+    """Return the nearest old vertex of each vertex of a mended surface; None if they are the same ones."""
+    if np.array_equal(pial.triangles, now.triangles):
+        return None
+    from scipy.spatial import KDTree  # here, so that importing the package loads no SciPy
+
+    return np.asarray(KDTree(pial.vertices).query(now.vertices)[1], dtype=np.int64)
+
+
+def _labels(folder: Path, side: str, count: int) -> dict[str, IndexArray]:
+    """Return the vertices of each region of a hemisphere."""
+    regions = {}
+    for file in sorted(folder.glob(f"{side}.*")):
+        # Labels of the surface before its topology was fixed count other vertices.
+        if ".nofix." in file.name or file.suffix not in (".annot", ".label", ".gii"):
+            continue
+        found = read_annotation(file)
+        if found.n_vertices not in (None, count):
+            raise ValueError(
+                f"{file.name} must label the {count} vertices of {side}.pial; got {found.n_vertices}. It belongs to "
+                "another surface: take it away, or map it with mri_surf2surf."
+            )
+        for label, vertices in found.labels.items():
+            if vertices[-1] >= count:
                 raise ValueError(
-                    f"{file.name} must label the {count} vertices of {side}.pial; got {found.n_vertices}. It belongs "
-                    "to another surface: take it away, or map it with mri_surf2surf."
+                    f"{file.name} must label vertices from 0 to {count - 1} of {side}.pial; got {vertices[-1]}."
                 )
-            for label, vertices in found.labels.items():
-                if vertices[-1] >= count:
-                    raise ValueError(
-                        f"{file.name} must label vertices from 0 to {count - 1} of {side}.pial; got {vertices[-1]}."
-                    )
-                region = region_names(file.name, label, _SIDES[side])
-                if region is not None:
-                    regions[region] = vertices + first
-        first += count
+            region = region_names(file.name, label, _SIDES[side])
+            if region is not None:
+                regions[region] = vertices
     return regions
 
 

@@ -32,6 +32,7 @@ def read_head(
     tissues: Mapping[int, str] | None = None,
     merge: Mapping[str, str] | None = None,
     name: str | None = None,
+    repair: bool = False,
 ) -> HeadModel:
     r"""Read a head of another program.
 
@@ -59,6 +60,10 @@ def read_head(
         Tissues of a mesh to take as part of another, for example ``{"eyes": "scalp", "spongy_bone": "skull"}``.
     name : str, optional
         Name of the head; by default the file's, or what the file says.
+    repair : bool, optional
+        Whether to mend surfaces that are open, crossing or too close before they are checked (`meshes.repair`, no
+        vertex by more than 5 mm); ``head.provenance["repair"]`` then says what was moved and how far. An .npz file of
+        `meshes.write_head` holds a sound head already.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def read_head(
     if (tissues or merge) and suffix != ".msh" and (not file.is_dir() or is_subject_folder(file)):
         raise ValueError(f"tissues and merge must be left out but for a mesh; got them for {file.name}.")
     if file.is_dir() and is_subject_folder(file):
-        return read_subject_folder(file, conductivities=conductivities, cortex=given, name=name)
+        return read_subject_folder(file, conductivities=conductivities, cortex=given, name=name, repair=repair)
     if file.is_dir():
         file, central = _m2m(file, ask_cortex=given is None)
         given, suffix = given or central, ".msh"
@@ -133,9 +138,11 @@ def read_head(
     provenance = {"source": str(file), "file": file.name, "sha256": hashlib.sha256(data).hexdigest()}
     if suffix == ".msh":
         boundaries = _mesh_boundaries(read_msh(file), file.name, tissues or {}, merge or {}, conductivities)
-        return assembled_head(name or file.stem, boundaries, conductivities, cortex=given, provenance=provenance)
+        return assembled_head(
+            name or file.stem, boundaries, conductivities, cortex=given, provenance=provenance, repair=repair
+        )
     if suffix == ".toml":
-        return read_listed_head(file, conductivities, given, name, provenance)
+        return read_listed_head(file, conductivities, given, name, provenance, repair=repair)
     if suffix == ".fif":
         found = parse_bem(data, file.name)
         surfaces = [one.surface for one in found]
@@ -146,6 +153,7 @@ def read_head(
             own={one.surface.name: one.sigma for one in found if one.sigma is not None},
             cortex=given,
             provenance=provenance,
+            repair=repair,
         )
     raise ValueError(
         "path must be a .msh, .toml, .fif or .npz file, or an m2m or FreeSurfer folder; "

@@ -25,6 +25,8 @@ def read_listed_head(
     given: tuple[Surface, str] | None,
     name: str | None,
     provenance: Mapping[str, str],
+    *,
+    repair: bool = False,
 ) -> HeadModel:
     """Return the head that a TOML file describes; see `meshes.read_head`.
 
@@ -40,6 +42,8 @@ def read_listed_head(
         Name of the head, if it is not the file's.
     provenance : mapping of str to str
         What is known of the file.
+    repair : bool, optional
+        Whether to mend the surfaces.
     """
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -79,6 +83,7 @@ def read_listed_head(
         cortex=given,
         provenance={**provenance, **{key: table[key] for key in ("source", "licence") if key in table}},
         fiducials=fiducials,
+        repair=repair,
     )
 
 
