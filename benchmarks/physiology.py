@@ -18,15 +18,12 @@ from numpy.typing import NDArray
 from coils import Coil, load_coil
 from efield import BemSolver, Target, metrics, optimize
 from efield.targeting.result import SearchResult
-from efield.targeting.target import bank_of, vertex_areas
 from meshes import HeadModel, load_head, sphere_head
+from meshes.anatomy.walls import angle_across
 
 F64 = NDArray[np.float64]
 
 TARGETS = [(name, side) for name in ("m1-hand", "m1-leg", "s1-hand") for side in ("left", "right")]
-BANK_RADIUS = 12.0
-"""The sulcus' direction is averaged over the bank within this distance of the target (mm): a patch is too small."""
-
 WANTED = 60.0
 
 LITERATURE = [
@@ -72,37 +69,12 @@ class Row:
         return float(np.linalg.norm(self.result.patch.points - peak, axis=1).min())
 
 
-def bank_normal(result: SearchResult) -> F64 | None:
-    """Return the mean normal of the target's bank near the target, out of the brain (unit); None for legs.
-
-    Legs lie where the central sulcus ends, on the crown and the medial wall: no one bank is theirs.
-    """
-    head, target = result.head, result.target
-    if target.name.endswith("-leg"):
-        return None
-    bank = bank_of(head, f"{target.name}-{target.side}")
-    near = bank[np.linalg.norm(head.cortex.vertices[bank] - target.position, axis=1) <= BANK_RADIUS]
-    total = vertex_areas(head.cortex)[near] @ head.cortex.vertex_normals[near]
-    normal: F64 = total / np.linalg.norm(total)
-    return normal
-
-
-def across(direction: F64, normal: F64, axis: F64) -> tuple[float, bool]:
-    """Return the angle (degrees, 0 to 90) between a direction and a normal in the plane across `axis`.
-
-    The flag says that the direction points into the cortex, against the normal.
-    """
-    flat = normal - (normal @ axis) * axis
-    cosine = float(direction @ flat / np.linalg.norm(flat))
-    return float(np.degrees(np.arccos(min(abs(cosine), 1.0)))), cosine < 0.0
-
-
 def search(solver: BemSolver, coil: Coil, name: str, side: str, **options: float) -> Row:
     """Search one target."""
     target = Target.named(name, solver.head, side=side)
     result = optimize(solver, coil, target, **options)
-    normal = bank_normal(result)
-    angle = None if normal is None else across(result.current_direction, normal, result.pose.z_axis)
+    wall = target.wall(solver.head)
+    angle = None if wall is None else angle_across(result.current_direction, wall.normal, result.pose.z_axis)
     return Row(f"{name} {side}", result, angle, result.field.maximum)
 
 

@@ -6,7 +6,8 @@ import pytest
 import efield
 import meshes
 from efield.targeting.patch import cut
-from efield.targeting.target import named_position, vertex_areas
+from efield.targeting.target import named_position
+from meshes.anatomy.walls import vertex_areas
 
 RADIUS = 90.0
 UP = np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8])

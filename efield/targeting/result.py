@@ -19,6 +19,7 @@ from efield.fields import EField
 from efield.targeting.patch import Patch
 from efield.targeting.target import Target
 from meshes import HeadModel, Pose, arrays
+from meshes.anatomy.walls import angle_across
 
 F64 = NDArray[np.float64]
 
@@ -99,6 +100,18 @@ class SearchResult:
         return float(np.degrees(np.arctan2(abs(self.handle[0]), abs(self.handle[1]))))
 
     @property
+    def angle_to_sulcus(self) -> float:
+        """Angle between the induced current and the normal of the target's wall, seen along the coil's axis (degrees).
+
+        0 to 90; NaN where no one wall of a sulcus is the target's (see `Target.wall`), or the wall is a crown and its
+        normal within 10 degrees of the coil's axis.
+        """
+        wall = self.target.wall(self.head)
+        if wall is None or abs(wall.normal @ self.pose.z_axis) > np.cos(np.radians(10.0)):
+            return float("nan")
+        return angle_across(self.current_direction, wall.normal, self.pose.z_axis)[0]
+
+    @property
     def coil_to_scalp(self) -> float:
         """Distance from the coil's origin to the nearest scalp point (mm)."""
         return float(np.linalg.norm(self.pose.origin - self.scalp_position))
@@ -160,6 +173,7 @@ class SearchResult:
                 "handle": _plain(self.handle),
                 "current_direction": _plain(self.current_direction),
                 "handle_to_midline_deg": self.angle_to_midline,
+                "current_to_sulcus_normal_deg": None if np.isnan(angle := self.angle_to_sulcus) else angle,
                 "casing_to_scalp_along_axis_mm": self.distance,
                 "centre_to_scalp_mm": self.coil_to_scalp,
             },
@@ -180,7 +194,7 @@ class SearchResult:
                 "share_of_max_didt": None if limit is None else didt / limit,
             },
             "error_estimate": {**self.field.error_estimate.as_dict(), "search_against_direct": self.search_error},
-            "provenance": dict(self.field.provenance),
+            "provenance": dict(self.field.provenance) | ({"target": self.target.source} if self.target.source else {}),
         }
 
     def save(self, folder: str | os.PathLike[str], *, field: float = 60.0) -> None:

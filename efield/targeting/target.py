@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from efield.targeting.patch import Patch, cut, patch_around
 from meshes import HeadModel, Surface, arrays, closest_points
+from meshes.anatomy.labels import SIDES, MniMap
+from meshes.anatomy.regions import Place, cortex_at_mni, find_region
+from meshes.anatomy.walls import Wall, bank_of, wall_around
 from meshes.checks import winding_numbers
 
 F64 = NDArray[np.float64]
@@ -16,6 +21,12 @@ I64 = NDArray[np.int64]
 
 _PIECE = 1.5
 """Greatest edge of the pieces of cortex among which a named position is sought (mm)."""
+
+_MOST = 2e3
+"""As many squares of a piece's edge make up a region at most: all pairs are looked at, and a label can be a lobe."""
+
+_ROWS = 500
+"""So many pieces at once are set against all others: bounds the memory."""
 
 _NAMES = {
     "m1-hand": "primary motor cortex, hand",
@@ -49,6 +60,8 @@ class Target:
         For messages and files.
     region : array_like of int, optional
         Only these vertices of the head's cortex count, each with the third of its triangles that is nearest to it.
+    source : str, optional
+        How the place was found, in a sentence, for reports.
 
     Raises
     ------
@@ -62,6 +75,7 @@ class Target:
     name: str = "target"
     side: str = ""
     region: I64 | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "position", arrays.vector(self.position, "position"))
@@ -80,15 +94,132 @@ class Target:
         side: str = "left",
         radius: float = 5.0,
         direction: ArrayLike | None = None,
+        by: str | None = None,
+        mni: MniMap | None = None,
     ) -> Target:
-        """Return a named target of a head.
+        """Return a named target of any head.
 
         Parameters
         ----------
         name : str
             For example "m1-hand"; see `list_targets`.
         head : HeadModel
-            A head that comes with named regions.
+            A head with that region; or with labels on its cortex; or one that can be laid over MNI152.
+        side : {"left", "right"}, optional
+            Side of the brain.
+        radius : float, optional
+            See `Target` (mm).
+        direction : array_like, shape (3,), optional
+            See `Target`.
+        by : {"region", "labels", "transfer", "mni"}, optional
+            How to find it, see Notes; by default the first way that the head allows. `source` says which it was.
+        mni : MniMap, optional
+            Map between the head and MNI152, if there is a better one than `meshes.anatomy.mni.mni_transform` finds.
+
+        Returns
+        -------
+        Target
+            The region counts, around the position of `named_position`: the one that the head brings along
+            (`HeadModel.targets`), so that every resolution of a head has the same, or else found on this mesh; in
+            either case the nearest point of the region's cortex.
+
+        Raises
+        ------
+        ValueError
+            If the name or the side is unknown, or the head has nothing to find the region by.
+
+        Warns
+        -----
+        UserWarning
+            If the region is carried over from another head, or only MNI coordinates are left.
+
+        Notes
+        -----
+        The ways are those of `meshes.anatomy.regions.find_region`: the head's own region; labels of Desikan-Killiany,
+        HCP-MMP or Juelich on its cortex; the region of the fsaverage head, carried over; MNI coordinates.
+        """
+        place = find_region(head, name, side=side, by=by, mni=mni)
+        if place.expected_error is not None:
+            warnings.warn(f"{name} {side} of {head.name} is a guess: {place.source}.", stacklevel=2)
+        centre, region = _aim(head, place)
+        return cls(
+            position=centre,
+            direction=_unit(direction),
+            radius=radius,
+            name=name,
+            side=side,
+            region=region,
+            source=place.source,
+        )
+
+    @classmethod
+    def at_mni(
+        cls,
+        point: ArrayLike,
+        head: HeadModel,
+        *,
+        radius: float = 5.0,
+        direction: ArrayLike | None = None,
+        name: str = "target",
+        mni: MniMap | None = None,
+    ) -> Target:
+        """Return the target at a point of MNI152 space.
+
+        Parameters
+        ----------
+        point : array_like, shape (3,)
+            MNI152 (mm).
+        head : HeadModel
+            The head.
+        radius : float, optional
+            See `Target` (mm).
+        direction : array_like, shape (3,), optional
+            See `Target`; in the head's space.
+        name : str, optional
+            For messages and files.
+        mni : MniMap, optional
+            Map between the head and MNI152, if there is a better one than `meshes.anatomy.mni.mni_transform` finds.
+
+        Returns
+        -------
+        Target
+            On the nearest cortex of the point's side, if that is within 10 mm; else the mapped point itself. `source`
+            says how far it was moved.
+
+        Raises
+        ------
+        ValueError
+            If the point is not finite, or the head cannot be laid over MNI152.
+        """
+        if not isinstance(head, HeadModel):
+            raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
+        position, source = cortex_at_mni(head, point, mni=mni)
+        return cls(
+            position=position,
+            direction=_unit(direction),
+            radius=radius,
+            name=name,
+            source=source,
+        )
+
+    @classmethod
+    def of_region(
+        cls,
+        name: str,
+        head: HeadModel,
+        *,
+        side: str | None = None,
+        radius: float = 5.0,
+        direction: ArrayLike | None = None,
+    ) -> Target:
+        """Return a target in any region or label of a head.
+
+        Parameters
+        ----------
+        name : str
+            One of ``head.regions``, for example "desikan:precentral-left"; or without its side, if `side` is given.
+        head : HeadModel
+            The head.
         side : {"left", "right"}, optional
             Side of the brain.
         radius : float, optional
@@ -99,37 +230,30 @@ class Target:
         Returns
         -------
         Target
-            The painted region counts, around the position of `named_position`: the one that the head brings along
-            (`HeadModel.targets`), so that every resolution of a head has the same, or else found on this mesh; in
-            either case the nearest point of the region's cortex.
+            In the middle of the half of the region that is next to the scalp; the region alone counts.
 
         Raises
         ------
         ValueError
-            If the name or the side is unknown, or the head has no such region.
+            If the head has no such region.
         """
         if not isinstance(head, HeadModel):
             raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
-        arrays.choice(name, "name", sorted(_NAMES))
-        arrays.choice(side, "side", ["left", "right"])
-        key = f"{name}-{side}"
+        key = name if side is None else f"{name}-{arrays.choice(side, 'side', SIDES)}"
         if key not in head.regions:
             known = ", ".join(sorted(head.regions)) or "none"
-            raise ValueError(
-                f"head must have the region {key!r}; got {head.name!r} with regions: {known}. "
-                "Give a position instead: Target(position=...)."
-            )
-        region = head.regions[key]
-        centre = head.targets[key] if key in head.targets else named_position(head, key)
-        sheet = Surface(head.cortex.vertices, head.cortex.triangles[_triangles_of(head.cortex, region)], key)
-        centre = closest_points(sheet, centre[None])[0][0]
+            raise ValueError(f"name must be a region of {head.name}, with its side; got {key!r}. There are: {known}.")
+        base, _, end = key.rpartition("-")
+        place = Place(key=key, way="region", source=f"region {key} of {head.name}", regions=head.regions)
+        centre, region = _aim(head, place)
         return cls(
             position=centre,
-            direction=None if direction is None else arrays.unit_vector(direction, "direction"),
+            direction=_unit(direction),
             radius=radius,
-            name=name,
-            side=side,
+            name=base if end in SIDES else key,
+            side=end if end in SIDES else "",
             region=region,
+            source=place.source,
         )
 
     def on(self, head: HeadModel) -> Patch:
@@ -153,6 +277,33 @@ class Target:
             return Patch(self.position[None], np.ones(1), np.empty(0, dtype=np.int64), None)
         return patch
 
+    def wall(self, head: HeadModel) -> Wall | None:
+        """Return the wall of the sulcus that the target is on, within 12 mm; None where no one wall is the target's.
+
+        That is so for deep targets, where the mesh has no vertex so near, and for legs.
+
+        Legs lie where the central sulcus ends, on the crown and the medial wall: no one wall is theirs. Of a hand or a
+        mouth the wall is the bank that faces its counterpart across the sulcus (`meshes.anatomy.walls.bank_of`); of
+        other targets, what faces the same way as the cortex of the target's patch.
+        """
+        if self.name.endswith("-leg"):
+            return None
+        key = f"{self.name}-{self.side}"
+        named = self.region is not None and np.array_equal(head.regions.get(key, ()), self.region)
+        normal = None if named else self.on(head).normal
+        if not named and normal is None:
+            return None
+        try:
+            if named:
+                return wall_around(head.cortex, self.position, vertices=bank_of(head, key))
+            return wall_around(head.cortex, self.position, vertices=self.region, facing=normal)
+        except ValueError:  # no vertex of the wall within reach
+            return None
+
+
+def _unit(direction: ArrayLike | None) -> F64 | None:
+    return None if direction is None else arrays.unit_vector(direction, "direction")
+
 
 def _indices(region: ArrayLike) -> I64:
     values = np.asarray(region)
@@ -161,21 +312,28 @@ def _indices(region: ArrayLike) -> I64:
     return values.astype(np.int64)
 
 
-def vertex_areas(surface: Surface) -> F64:
-    """Return a third of the area of the triangles around each vertex (mm^2)."""
-    thirds = np.repeat(surface.areas / 3.0, 3)
-    return np.bincount(surface.triangles.ravel(), thirds, minlength=len(surface.vertices)).astype(np.float64)
+def _aim(head: HeadModel, place: Place) -> tuple[F64, I64 | None]:
+    """Return where to aim and which vertices count."""
+    region = place.regions.get(place.key)
+    if region is None:
+        assert place.position is not None  # for the type checker: a place has the one or the other
+        return place.position, None
+    centre = named_position(head, place.key, regions=place.regions) if place.position is None else place.position
+    sheet = Surface(head.cortex.vertices, head.cortex.triangles[_triangles_of(head.cortex, region)], place.key)
+    return closest_points(sheet, centre[None])[0][0], region
 
 
-def named_position(head: HeadModel, key: str) -> F64:
+def named_position(head: HeadModel, key: str, *, regions: Mapping[str, I64] | None = None) -> F64:
     """Return where in a region TMS acts: the middle of its half next to the scalp.
 
     Parameters
     ----------
     head : HeadModel
-        A head with named regions.
+        The head.
     key : str
         A region, for example "m1-hand-left".
+    regions : mapping of str to ndarray of int, optional
+        Regions of its cortex; by default its own.
 
     Returns
     -------
@@ -188,36 +346,24 @@ def named_position(head: HeadModel, key: str) -> F64:
     `bank_of`), as the painted regions also wrap around the gyrus; the half next to the scalp is then the sulcus' lip.
     """
     bank = np.zeros(len(head.cortex.vertices), dtype=np.bool_)
-    bank[bank_of(head, key)] = True
-    pieces = cut(head.cortex, _triangles_of(head.cortex, np.flatnonzero(bank)), piece=_PIECE)
+    bank[bank_of(head, key, regions=regions)] = True
+    triangles = _triangles_of(head.cortex, np.flatnonzero(bank))
+    piece = max(_PIECE, float(np.sqrt(head.cortex.areas[triangles].sum() / _MOST)))
+    pieces = cut(head.cortex, triangles, piece=piece)
     own = np.flatnonzero(bank[pieces.vertex])
     depth = closest_points(head.scalp, pieces.points[own])[2]
     order = own[np.argsort(depth, kind="stable")]
     covered = np.cumsum(pieces.areas[order])
     lip = order[: 1 + np.searchsorted(covered, 0.5 * covered[-1])]
     points = pieces.points[lip]
-    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
-    middle: F64 = points[int(np.argmin(apart @ pieces.areas[lip]))]
-    return middle
-
-
-def bank_of(head: HeadModel, key: str) -> I64:
-    """Return the vertices of a region that face its counterpart across the central sulcus.
-
-    M1 hand faces S1 hand. The whole region is returned for legs, which lie on the paracentral lobule: the central
-    sulcus ends there, M1 and S1 follow each other on the crown and the medial wall, and what faces S1 is a fold of
-    another sulcus; and where a head has no counterpart.
-    """
-    region = np.asarray(head.regions[key], dtype=np.int64)
-    other = head.regions.get(key.replace("m1-", "s1-") if key.startswith("m1-") else key.replace("s1-", "m1-"))
-    if other is None or "-leg-" in key:
-        return region
-    areas = vertex_areas(head.cortex)
-    across = np.average(head.cortex.vertices[other], axis=0, weights=areas[other]) - np.average(
-        head.cortex.vertices[region], axis=0, weights=areas[region]
+    mean = np.concatenate(
+        [
+            np.linalg.norm(points[first : first + _ROWS, None] - points[None], axis=2) @ pieces.areas[lip]
+            for first in range(0, len(points), _ROWS)
+        ]
     )
-    facing = region[head.cortex.vertex_normals[region] @ across > 0.0]
-    return facing if len(facing) else region
+    middle: F64 = points[int(mean.argmin())]
+    return middle
 
 
 def _triangles_of(surface: Surface, vertices: I64) -> I64:

@@ -1,0 +1,394 @@
+"""Find the motor and somatosensory regions of hand, leg and mouth on any head, and say how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from meshes import arrays
+from meshes.anatomy.labels import SIDES, MniMap, label_vertices, sides_of, transfer_regions
+from meshes.arrays import FloatArray
+from meshes.head import HeadModel
+from meshes.scalp import closest_points
+from meshes.surface import Surface
+
+__all__ = ["REGIONS", "WAYS", "Place", "Region", "cortex_at_mni", "find_region", "labelled_region"]
+
+IndexArray = npt.NDArray[np.int64]
+
+WAYS = ("region", "labels", "transfer", "mni")
+"""The ways of finding a region, the surest first."""
+
+BALL = 12.0
+"""Labels count within this distance of a region's MNI point (mm, in MNI space)."""
+
+_DEEP = 10.0
+"""A point that is farther from the cortex (mm) stays where it is."""
+
+_MIDLINE = 2.0
+"""A point that is nearer to the midline (mm, in MNI space) may be on either side."""
+
+_TEMPLATE = "fsaverage"
+
+EXPECTED = {
+    ("transfer", "hands and legs"): (5.0, 9.0),
+    ("transfer", "mouths"): (13.0, 14.0),
+    ("mni", "hands and legs"): (9.0, 12.0),
+    ("mni", "mouths"): (17.0, 18.0),
+}
+"""Median and greatest distance (mm) from the painted target on the one head that has any, see `find_region`."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What defines a region on a labelled cortex.
+
+    Parameters
+    ----------
+    point : tuple of float
+        Centre on the left side (MNI152, mm).
+    gyri : tuple of str
+        Desikan-Killiany labels.
+    areas : str
+        "m1" or "s1": cytoarchitectonic areas, see `_AREAS`.
+    cut : bool
+        Whether the areas cut the gyri where a head has both.
+    opposite : str
+        The region across the central sulcus.
+    """
+
+    point: tuple[float, float, float]
+    gyri: tuple[str, ...]
+    areas: str
+    cut: bool
+    opposite: str
+
+
+# M1 hand: the example target of SimNIBS, usually ascribed to Mayka et al., NeuroImage 31:1453-1474 (2006). Leg, S1 hand
+# and mouth: recalled, not confirmed against a paper; the mouth points were chosen where the face area lies below the
+# hand's. The shipped fsaverage head's regions were made by the same rule (meshes.recipes.pack_head).
+REGIONS = {
+    "m1-hand": Region((-37.0, -21.0, 58.0), ("precentral",), "m1", False, "s1-hand"),
+    "m1-leg": Region((-6.0, -26.0, 66.0), ("paracentral", "precentral"), "m1", True, "s1-leg"),
+    "m1-mouth": Region((-54.0, -6.0, 34.0), ("precentral",), "m1", True, "s1-mouth"),
+    "s1-hand": Region((-44.0, -28.0, 56.0), ("postcentral",), "s1", False, "m1-hand"),
+    "s1-leg": Region((-8.0, -38.0, 68.0), ("postcentral", "paracentral"), "s1", True, "m1-leg"),
+    "s1-mouth": Region((-58.0, -14.0, 34.0), ("postcentral",), "s1", True, "m1-mouth"),
+}
+"""The named regions; each exists on the left and on the right."""
+
+# The same areas in several atlases: HCP-MMP (Glasser et al. 2016), Juelich, and FreeSurfer's labels made from these.
+_AREAS = {
+    "m1": (("mmp:4",), ("juelich:4a", "juelich:4p"), ("label:BA4a_exvivo", "label:BA4p_exvivo")),
+    "s1": (
+        ("mmp:3b", "mmp:1", "mmp:2"),
+        ("juelich:3b", "juelich:1", "juelich:2"),
+        ("label:BA3b_exvivo", "label:BA1_exvivo", "label:BA2_exvivo"),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Place:
+    """Where a region is on a head, and how that was found.
+
+    Attributes
+    ----------
+    key : str
+        Name and side, for example ``"m1-hand-left"``.
+    way : {"region", "labels", "transfer", "mni"}
+        How it was found.
+    source : str
+        The same in a sentence, with distances and the accuracy to expect.
+    regions : mapping of str to ndarray of int
+        Cortex vertices of the region and, where it is known, of the one across the central sulcus. None by `key` if
+        only a position is known.
+    position : ndarray, shape (3,), or None
+        Where to aim (mm), if something else than the region tells.
+    expected_error : float or None
+        Median distance from the true place (mm), where it was measured.
+    """
+
+    key: str
+    way: str
+    source: str
+    regions: Mapping[str, IndexArray] = field(default_factory=dict)
+    position: FloatArray | None = None
+    expected_error: float | None = None
+
+
+def find_region(
+    head: HeadModel, name: str, *, side: str = "left", by: str | None = None, mni: MniMap | None = None
+) -> Place:
+    """Find a named region on any head.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    name : str
+        One of `REGIONS`, for example "m1-hand".
+    side : {"left", "right"}, optional
+        Side of the brain.
+    by : {"region", "labels", "transfer", "mni"}, optional
+        The one way that shall be taken; by default the first of them that the head allows.
+    mni : MniMap, optional
+        Map between the head and MNI152; by default `meshes.anatomy.mni.mni_transform`.
+
+    Returns
+    -------
+    Place
+
+    Raises
+    ------
+    ValueError
+        If the name, the side or the way is unknown, or the head has nothing to find the region by.
+
+    Notes
+    -----
+    region: the head's own, of that name (painted on the person, or made with the head), or its own position.
+
+    labels: of Desikan-Killiany the gyrus, cut by area 4 (M1) or 3b, 1 and 2 (S1) for legs and mouths, or else these
+    areas of HCP-MMP, of Juelich or of FreeSurfer's Brodmann labels; within 12 mm of the region's point in MNI space.
+
+    transfer: the region of the fsaverage head, carried over by `meshes.anatomy.labels.transfer_regions`.
+
+    mni: the region's point in MNI space, mapped to the head and moved to the nearest cortex of its side.
+
+    Painted regions of one person, the pycortex head, tell what that is worth. From its brain's shape alone
+    (`meshes.anatomy.fitting.estimate_mni_affine`) the targets come to lie so far from those of the painted regions:
+
+    ========  =======================================  =====================================
+    way       hands and legs                           mouths
+    ========  =======================================  =====================================
+    transfer  2.5 to 8.9 mm, median 5.0                10.3 to 13.9 mm, median 12.9
+    mni       5.1 to 11.8 mm, median 9.5               14.2 to 17.8 mm, median 16.6
+    ========  =======================================  =====================================
+
+    By transfer 11 of the 12 lie within 2.4 mm of their painted region and nearer to it than to the one across the
+    central sulcus; the painted S1 leg on the left is 5.8 mm away. What the labels of a person's own cortex are worth
+    could not be measured: no head at hand has both labels and painted regions.
+    """
+    if not isinstance(head, HeadModel):
+        raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
+    arrays.choice(name, "name", sorted(REGIONS))
+    arrays.choice(side, "side", SIDES)
+    ways = WAYS if by is None else (arrays.choice(by, "by", WAYS),)
+    if "region" in ways and (found := _own(head, f"{name}-{side}")) is not None:
+        return found
+    reason = ""
+    if ways != ("region",):
+        try:
+            known = _map_of(head) if mni is None else mni
+        except ValueError as error:
+            reason = f" Nor can it be found by MNI coordinates: {error}"
+        else:
+            for way in ways:
+                found = _FINDERS[way](head, name, side, known) if way in _FINDERS else None
+                if found is not None:
+                    return found
+    names = ", ".join(sorted(head.regions)) or "none"
+    raise ValueError(
+        f"head must have the region '{name}-{side}'{'' if by in (None, 'region') else f', or what by={by!r} needs'}; "
+        f"got {head.name!r} with regions: {names}.{reason} Give a position instead: Target(position=...)."
+    )
+
+
+def labelled_region(
+    regions: Mapping[str, IndexArray], mni_vertices: npt.ArrayLike, name: str, side: str
+) -> tuple[IndexArray, tuple[str, ...]]:
+    """Return a region of a labelled cortex, and the labels that were used.
+
+    Parameters
+    ----------
+    regions : mapping of str to ndarray of int
+        Labels of a head's cortex, called ``ATLAS:LABEL-SIDE``.
+    mni_vertices : array_like, shape (n_vertices, 3)
+        The cortex' vertices in MNI152 space (mm).
+    name : str
+        One of `REGIONS`.
+    side : {"left", "right"}
+        Side of the brain.
+
+    Returns
+    -------
+    vertices : ndarray of int, shape (n,)
+        Sorted; none if the labels are missing or lie elsewhere.
+    labels : tuple of str
+        For example ``("desikan:precentral",)``.
+
+    Notes
+    -----
+    Where a gyrus holds M1 and S1 (the paracentral lobule) and no areas are known to cut it, what is nearer to the point
+    of the region across does not count.
+    """
+    rule = REGIONS[arrays.choice(name, "name", sorted(REGIONS))]
+    vertices = arrays.vectors(mni_vertices, "mni_vertices")
+    gyri = tuple(f"desikan:{gyrus}" for gyrus in rule.gyri)
+    inside = label_vertices(regions, gyri, side)
+    areas: IndexArray = np.zeros(0, dtype=np.int64)
+    area_names: tuple[str, ...] = ()
+    for labels in _AREAS[rule.areas]:
+        areas, area_names = label_vertices(regions, labels, side), labels
+        if len(areas):
+            break
+    if not len(inside):
+        inside, used = areas, area_names
+    elif not rule.cut:
+        used = gyri
+    elif len(areas):
+        inside, used = np.intersect1d(inside, areas), gyri + area_names
+    else:
+        used = gyri
+        ahead, behind = (
+            np.linalg.norm(vertices[inside] - _point(which, side), axis=1) for which in (name, rule.opposite)
+        )
+        inside = inside[ahead <= behind]
+    near = np.linalg.norm(vertices[inside] - _point(name, side), axis=1) <= BALL
+    return inside[near], tuple(label for label in used if f"{label}-{side}" in regions)
+
+
+def cortex_at_mni(head: HeadModel, point: npt.ArrayLike, *, mni: MniMap | None = None) -> tuple[FloatArray, str]:
+    """Return the place of the cortex at a point of MNI152 space.
+
+    Parameters
+    ----------
+    head : HeadModel
+        The head.
+    point : array_like, shape (3,)
+        MNI152 (mm).
+    mni : MniMap, optional
+        Map between the head and MNI152; by default `meshes.anatomy.mni.mni_transform`.
+
+    Returns
+    -------
+    position : ndarray, shape (3,)
+        On the cortex of the point's side (mm, head); the mapped point itself where that is farther than 10 mm.
+    source : str
+        What was done, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If the point is not finite, or there is no such map.
+    """
+    known = _map_of(head) if mni is None else mni
+    wanted = arrays.vector(point, "point")
+    mapped = known.from_mni(wanted[None])[0]
+    sheet = head.cortex
+    if abs(wanted[0]) >= _MIDLINE:
+        right = sides_of(sheet, known.to_mni(sheet.vertices)[:, 0])
+        triangles = sheet.triangles[(right[sheet.triangles] == (wanted[0] > 0.0)).all(axis=1)]
+        sheet = Surface(sheet.vertices, triangles, "cortex of one side")
+    text = f"MNI {_text(wanted)} mapped to the head ({known.source})"
+    if not len(sheet.triangles):
+        return mapped, f"{text}; no cortex on that side, left where it is"
+    closest, _, distance = closest_points(sheet, mapped[None])
+    if distance[0] > _DEEP:
+        return mapped, f"{text}; {distance[0]:.1f} mm from the cortex, left where it is"
+    return closest[0], f"{text} and moved by {distance[0]:.1f} mm to the nearest cortex of its side"
+
+
+def _own(head: HeadModel, key: str) -> Place | None:
+    """Return the head's own region or position."""
+    aim = head.targets.get(key)
+    brought = "" if aim is None else ", aimed at the position that the head brings along"
+    if key in head.regions:
+        return Place(
+            key=key, way="region", source=f"region {key} of {head.name}{brought}", regions=head.regions, position=aim
+        )
+    if aim is not None:
+        return Place(key=key, way="region", source=f"position {key} that {head.name} brings along", position=aim)
+    return None
+
+
+def _by_labels(head: HeadModel, name: str, side: str, mni: MniMap) -> Place | None:
+    vertices = mni.to_mni(head.cortex.vertices)
+    own, labels = labelled_region(head.regions, vertices, name, side)
+    if not len(own):
+        return None
+    regions = {f"{name}-{side}": own}
+    opposite = REGIONS[name].opposite
+    other, _ = labelled_region(head.regions, vertices, opposite, side)
+    if len(other):
+        regions[f"{opposite}-{side}"] = other
+    where = f"within {BALL:g} mm of MNI {_text(_point(name, side))} ({mni.source})"
+    source = f"labels {', '.join(labels)} of {head.name} {where}"
+    return Place(key=f"{name}-{side}", way="labels", source=source, regions=regions)
+
+
+def _by_transfer(head: HeadModel, name: str, side: str, mni: MniMap) -> Place | None:
+    template = _template()
+    if head.cortex.checksum == template.cortex.checksum:
+        return None
+    keys = [f"{which}-{side}" for which in (name, REGIONS[name].opposite)]
+    regions = transfer_regions(
+        template,
+        head,
+        source_map=_map_of(template),
+        head_map=mni,
+        names=[k for k in keys if k in template.regions],
+    )
+    if keys[0] not in regions:
+        return None
+    source = f"region {keys[0]} of {template.name} carried over ({mni.source}); {_expect('transfer', name)}"
+    return Place(
+        key=keys[0], way="transfer", source=source, regions=regions, expected_error=_expected("transfer", name)[0]
+    )
+
+
+def _by_mni(head: HeadModel, name: str, side: str, mni: MniMap) -> Place:
+    position, source = cortex_at_mni(head, _point(name, side), mni=mni)
+    return Place(
+        key=f"{name}-{side}",
+        way="mni",
+        source=f"{source}; {_expect('mni', name)}",
+        position=position,
+        expected_error=_expected("mni", name)[0],
+    )
+
+
+_FINDERS = {"labels": _by_labels, "transfer": _by_transfer, "mni": _by_mni}
+
+
+def _map_of(head: HeadModel) -> MniMap:
+    from meshes.anatomy.mni import mni_transform  # here, because few heads need it
+
+    return mni_transform(head)
+
+
+@lru_cache(maxsize=1)
+def _template() -> HeadModel:
+    from meshes.heads import load_head
+
+    return load_head(_TEMPLATE)
+
+
+def _point(name: str, side: str) -> FloatArray:
+    """Return a region's centre in MNI152 space (mm)."""
+    sign = -1.0 if side == "right" else 1.0
+    return np.array(REGIONS[name].point) * [sign, 1.0, 1.0]
+
+
+def _parts(name: str) -> str:
+    return "mouths" if name.endswith("mouth") else "hands and legs"
+
+
+def _expected(way: str, name: str) -> tuple[float, float]:
+    return EXPECTED[way, _parts(name)]
+
+
+def _expect(way: str, name: str) -> str:
+    middle, most = _expected(way, name)
+    return (
+        f"on the one head where this could be checked, {_parts(name)} were {middle:.0f} mm (median) and up to "
+        f"{most:.0f} mm from the painted target"
+    )
+
+
+def _text(point: FloatArray) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in point) + ")"
