@@ -144,9 +144,11 @@ class Complex:
         longest : float
             Longest edge that may collapse (mm).
         """
+        from scipy.spatial import cKDTree
+
         movable = movable.copy()
         labels = np.unique(np.column_stack([self.owner, self.sigmas]), axis=0, return_inverse=True)[1].reshape(-1)
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             near = movable.copy()
             near[self.triangles[movable[self.triangles].any(axis=1)]] = True
             active = near[self.triangles].any(axis=1)
@@ -163,25 +165,34 @@ class Complex:
             bad = _crossing_points(result, movable)
             if not len(bad):
                 return result
-            # As cut nothing crosses: around what does, points stay.
-            distance = np.linalg.norm(self.points[None, bad] - self.points[np.flatnonzero(movable), None], axis=2)
-            movable[np.flatnonzero(movable)[distance.min(axis=1) < 2.0 * longest]] = False
+            # As cut nothing crosses: around what does, points stay, the farther the longer it takes.
+            rows = np.flatnonzero(movable)
+            distance = cKDTree(self.points[bad]).query(self.points[rows])[0]
+            movable[rows[distance < 0.25 * (1 + attempt) * longest]] = False
         return self
 
     def interfaces(self, old: Sequence[Interface], names: Sequence[str]) -> tuple[Interface, ...]:
-        """Return the interfaces by number, without those that have no triangle; untouched ones are the old ones."""
-        before = Complex.of(old) if old else None
+        """Return the interfaces by number, without those that have no triangle; untouched ones are the old ones.
+
+        Parameters
+        ----------
+        old : sequence of Interface
+            The first interfaces, as they were.
+        names : sequence of str
+            Names of all.
+
+        Returns
+        -------
+        tuple of Interface
+        """
         found = []
         for number, name in enumerate(names):
             mine = np.flatnonzero(self.owner == number)
             if not len(mine):
                 continue
-            if before is not None and number < len(old):
-                same = before.owner == number
-                if same.sum() == len(mine) and np.array_equal(self.corners[mine], before.corners[same]):
-                    if np.array_equal(self.sigmas[mine], before.sigmas[same]):
-                        found.append(old[number])
-                        continue
+            if number < len(old) and np.array_equal(self.corners[mine], old[number].surface.corners):
+                found.append(old[number])  # nothing of it was touched, so its conductivities are as they were
+                continue
             used, triangles = np.unique(self.triangles[mine], return_inverse=True)
             surface = Surface(self.points[used], triangles.reshape(-1, 3), name)
             found.append(Interface(surface, self.sigmas[mine, 0], self.sigmas[mine, 1]))

@@ -270,21 +270,20 @@ def _replaced(head: HeadModel, tissues: Sequence[str | float]) -> list[float]:
         elif arrays.positive(tissue, "tissue in tissues") in known:
             found[f"{tissue:g} S/m"] = float(tissue)
         else:
-            raise ValueError(
-                f"tissue in tissues must be a conductivity in the head, {', '.join(f'{s:g}' for s in known if s > 0.0)} "
-                f"S/m; got {tissue:g}."
-            )
+            values = ", ".join(f"{value:g}" for value in known if value > 0.0)
+            raise ValueError(f"tissue in tissues must be a conductivity in the head, {values} S/m; got {tissue:g}.")
     if not found:
         raise ValueError(
             f"tissues must name tissues of {head.name!r}, {', '.join(own) or 'which names none'}; got {tissues!r}. "
             "Give conductivities (S/m) where a head has no names."
         )
     lesions = json.loads(head.provenance.get("lesions", "{}"))
+    asked = {value for name, value in found.items() if name in own}
     for name, value in own.items():
-        if value in found.values() and name not in found and name not in lesions and any(map(own.__contains__, found)):
+        if value in asked and name not in found and name not in lesions:
             raise ValueError(
-                f"tissues must conduct unlike those that the lesion leaves; got {name} with {value:g} S/m. Change one a "
-                "little with meshes.with_conductivities, or name both."
+                f"tissues must conduct unlike those that the lesion leaves; got {name} with {value:g} S/m. Change one "
+                "a little with meshes.with_conductivities, or name both."
             )
     return sorted(set(found.values()))
 
@@ -295,10 +294,11 @@ def _where(head: HeadModel, lesion: Surface, replaced: Sequence[float]) -> str:
 
     names = {value: name for name, value in head_tissues(head).items()}
     whole = Complex.of(head.interfaces)
-    near = min(
-        float(np.sqrt(igl.point_mesh_squared_distance(lesion.vertices, s.vertices, s.triangles.astype(np.int64))[0].min()))
-        for s in (whole.region(tissue)[0] for tissue in replaced)
-    )  # fmt: skip
+    near = np.inf
+    for tissue in replaced:
+        solid = whole.region(tissue)[0]
+        squared = igl.point_mesh_squared_distance(lesion.vertices, solid.vertices, solid.triangles.astype(np.int64))[0]
+        near = min(near, float(np.sqrt(squared.min())))
     middle = lesion.centroids[:1]
     place = "outside the head"
     for value in np.unique(whole.sigmas[whole.sigmas > 0.0]).tolist():
@@ -330,8 +330,8 @@ def _tell_losses(name: str, losses: dict[str, float], margin: float) -> None:
         return
     listed = ", ".join(f"{region} {share:.0%}" for region, share in sorted(losses.items()))
     warnings.warn(
-        f"{name} takes cortex of named regions (in it, or within {margin:g} mm of it): {listed}. A target there lies on "
-        "what is left; a region that is lost whole is no target any more.",
+        f"{name} takes cortex of named regions (in it, or within {margin:g} mm of it): {listed}. A target there lies "
+        "on what is left; a region that is lost whole is no target any more.",
         stacklevel=4,
     )
 

@@ -76,8 +76,8 @@ def ellipsoid(
     edge = arrays.positive(edge, "edge")
     if not axes.max() / 100.0 <= edge <= axes.min() / 2.0:
         raise ValueError(
-            f"edge must be {axes.max() / 100.0:g} to {axes.min() / 2.0:g} mm, a hundredth of the largest radius to half "
-            f"of the smallest; got {edge:g}."
+            f"edge must be {axes.max() / 100.0:g} to {axes.min() / 2.0:g} mm, a hundredth of the largest radius to "
+            f"half of the smallest; got {edge:g}."
         )
 
     smallest = float(axes.min())
@@ -233,8 +233,8 @@ def _mask(values: npt.ArrayLike, threshold: float) -> npt.NDArray[np.bool_]:
     mask: npt.NDArray[np.bool_] = array > threshold
     if not mask.any():
         raise ValueError(
-            f"mask must have voxels above the threshold; got none above {threshold:g}, values {float(array.min()):g} to "
-            f"{float(array.max()):g}."
+            f"mask must have voxels above the threshold; got none above {threshold:g}, values {float(array.min()):g} "
+            f"to {float(array.max()):g}."
         )
     if mask.all():
         raise ValueError(
@@ -288,7 +288,7 @@ def _sampled(
         field, inverse * step, offset=inverse @ (low - origin), output_shape=tuple(shape), order=1
     )
     rows = np.sort(values.ravel())[::-1]
-    count = min(max(int(round(voxel * mask.sum() / step**3)), 1), len(rows) - 1)
+    count = min(max(round(float(voxel * mask.sum() / step**3)), 1), len(rows) - 1)
     height = float(rows[count])
     nx, ny, nz = (int(number) for number in shape)
     x0, y0, z0 = (float(number) for number in low)

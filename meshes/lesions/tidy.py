@@ -4,10 +4,10 @@ Notes
 -----
 Surfaces here may meet along lines. Triangles carry a label, the tissues on their sides; an edge with two triangles of
 one label is inner, any other is on a line. Three changes are tried on a thin triangle, and the one is taken that leaves
-the best triangles: an edge collapses into one of its ends, the longest edge of an inner pair is exchanged, or the corner
-opposite the longest edge is put on that edge (which mends a flat triangle at a line). A corner on a line moves along it
-only, and where lines meet not at all; collapses keep the link condition (T. K. Dey, H. Edelsbrunner, S. Guha and D. V.
-Nekhayev, Publ. Inst. Math. (Beograd) 66:23-45, 1999), within the surfaces and within the lines.
+the best triangles: an edge collapses into one of its ends, the longest edge of an inner pair is exchanged, or the
+corner opposite the longest edge is put on that edge (which mends a flat triangle at a line). A corner on a line moves
+along it only, and where lines meet not at all; collapses keep the link condition (T. K. Dey, H. Edelsbrunner, S. Guha
+and D. V. Nekhayev, Publ. Inst. Math. (Beograd) 66:23-45, 1999), within the surfaces and within the lines.
 """
 
 from __future__ import annotations
