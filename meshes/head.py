@@ -191,8 +191,14 @@ class HeadModel:
 
     @cached_property
     def touching(self) -> bool:
-        """Whether tissues meet along lines: some surface is open, or has several tissues on one side."""
-        return any(not interface.is_uniform or not interface.surface.is_closed for interface in self.interfaces)
+        """Whether tissues meet along lines: some surface is open, or has several tissues on one side.
+
+        Also if there is air within the head, on the other side of a surface that is turned inwards.
+        """
+        return any(
+            not interface.is_uniform or not interface.surface.is_closed or (number > 0 and interface.sigma_outside == 0.0)
+            for number, interface in enumerate(self.interfaces)
+        )
 
     @cached_property
     def enclosures(self) -> tuple[Surface, ...]:

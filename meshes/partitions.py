@@ -101,10 +101,11 @@ def check_partition(interfaces: Sequence[Interface]) -> None:
         )
     for interface in interfaces[1:]:
         check_areas(interface.surface)
-        if np.any(interface.sigmas[:, 1] == 0.0):
+        cavity = interface.surface.is_closed and interface.surface.volume < 0.0 and not interface.sigmas[:, 1].any()
+        if np.any(interface.sigmas[:, 1] == 0.0) and not cavity:
             raise ValueError(
-                f"{interface.name} must have a positive sigma_outside, as only the first surface meets the air; got 0. "
-                "Join it to the first surface."
+                f"{interface.name} must have a positive sigma_outside, as only the first surface and closed cavities, "
+                "turned inwards, meet the air; got 0. Join it to the first surface."
             )
     merged = merged_surface([interface.surface for interface in interfaces])
     sigmas = np.concatenate([interface.sigmas for interface in interfaces])

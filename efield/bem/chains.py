@@ -48,11 +48,13 @@ class ClosedChains:
             end = start + len(interface.surface.triangles)
             if interface.surface.is_closed:
                 column = np.zeros(len(areas))
-                column[start:end] = 1.0
+                # The wall of an air cavity is turned inwards, into the cavity.
+                cavity = start > 0 and interface.surface.volume < 0.0
+                column[start:end] = -1.0 if cavity else 1.0
                 columns.append(column)
                 # Such a surface holds no net charge if each of its sides is one tissue, or the outer one is air.
                 contrast = interface.contrast
-                whole = interface.is_uniform or bool((interface.sigmas[:, 1] == 0.0).all())
+                whole = not cavity and (interface.is_uniform or not interface.sigmas[:, 1].any())
                 weights.append(0.5 * float(contrast[0]) if whole else 0.0)
             start = end
         if head.touching:

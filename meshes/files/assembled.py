@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from meshes.arrays import FloatArray
 from meshes.checks import check_surface, crossing_pairs, winding_numbers
 from meshes.files.boundaries import AIR, Boundary
 from meshes.files.surfaces import joined, read_surface
@@ -12,6 +16,7 @@ from meshes.head import HeadModel, Interface
 from meshes.spheres import CORTEX_DEPTH
 from meshes.surface import Surface
 from meshes.tissues import ConductivitiesLike, conductivity_provenance, conductivity_table
+from meshes.touching import touching_interfaces, union_boundary
 
 __all__ = ["NAMES", "CortexLike", "PathLike", "assembled_head", "existing_file", "read_cortex", "repaired"]
 
@@ -120,6 +125,59 @@ def repaired(surfaces: Sequence[Surface]) -> tuple[tuple[Surface, ...], str]:
             f"{result.remaining[0].rstrip('.')}. Mend them by hand: meshes.repair has options."
         )
     return result.surfaces, "; ".join(str(change) for change in result.changes if change.steps) or "nothing to mend"
+
+
+def assembled_touching_head(
+    name: str,
+    vertices: FloatArray,
+    triangles: npt.NDArray[np.int64],
+    sides: npt.NDArray[np.str_],
+    conductivities: ConductivitiesLike | None,
+    *,
+    cortex: tuple[Surface, str] | None,
+    provenance: Mapping[str, str],
+) -> HeadModel:
+    """Return a head whose tissues may meet along lines.
+
+    Parameters
+    ----------
+    name : str
+        Name of the head.
+    vertices, triangles, sides
+        See `meshes.touching.touching_interfaces`.
+    conductivities, cortex, provenance
+        See `assembled_head`.
+
+    Returns
+    -------
+    HeadModel
+    """
+    tissues = [str(tissue) for tissue in np.unique(sides)]
+    sigmas = conductivity_table(tissues, conductivities)
+    mid, how = cortex or _cortex_between(vertices, triangles, sides, tissues)
+    return HeadModel(
+        name=name,
+        interfaces=touching_interfaces(vertices, triangles, sides, sigmas),
+        cortex=mid,
+        provenance={**provenance, "cortex": how, **conductivity_provenance(tissues, conductivities)},
+    )
+
+
+def _cortex_between(
+    vertices: FloatArray, triangles: npt.NDArray[np.int64], sides: npt.NDArray[np.str_], tissues: Sequence[str]
+) -> tuple[Surface, str]:
+    """Return the middle between the outsides of grey and white matter together, and of white matter alone."""
+    if "grey" not in tissues or "white" not in tissues:
+        raise ValueError(f"cortex must be given for a head without grey and white matter; got {', '.join(tissues)}.")
+    from meshes.midsurface import mid_surface  # here, because it loads SciPy and libigl
+
+    brain, white = (
+        union_boundary(vertices, triangles, sides, kinds, "cortex") for kinds in (("grey", "white"), ("white",))
+    )
+    try:
+        return mid_surface(brain, white), "halfway between grey and white matter's surfaces"
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"cortex must be given, as none could be made; got {error} Pass cortex=... .") from None
 
 
 def _default_cortex(boundaries: Sequence[Boundary]) -> tuple[Surface, str]:

@@ -10,7 +10,7 @@ from meshes.checks import winding_numbers
 from meshes.files.surfaces import joined
 from meshes.surface import Surface
 
-__all__ = ["Boundary", "tissue_boundaries", "tissue_volumes"]
+__all__ = ["Boundary", "meet_along_lines", "tissue_boundaries", "tissue_faces", "tissue_volumes"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -83,11 +83,7 @@ def tissue_boundaries(
     A face belongs to a boundary if the tetrahedra on its two sides differ in tissue. It is turned out of the first
     tissue of the pair; the sign of the volume that a connected piece encloses then tells which of the two is inside.
     """
-    conducting = tissues != AIR
-    tetrahedra, tissues = tetrahedra[conducting], tissues[conducting]
-    names, of_tetrahedron = np.unique(tissues, return_inverse=True)
-    faces, first, second = _interface_faces(vertices, _turned(vertices, tetrahedra), of_tetrahedron)
-    labels = [*map(str, names), AIR]  # -1 stands for the air, as the last label
+    faces, first, second, labels = _labelled_faces(vertices, tetrahedra, tissues)
     _check_closed(vertices, faces, first, second, labels)
     pieces = []
     for pair in np.unique(np.stack([first, second], axis=1), axis=0):
@@ -100,6 +96,53 @@ def tissue_boundaries(
             pieces.append(Boundary(surface, sides[0], sides[1]))
     _check_air(pieces)
     return _grouped(pieces)
+
+
+def tissue_faces(
+    vertices: FloatArray, tetrahedra: IndexArray, tissues: npt.NDArray[np.str_]
+) -> tuple[IndexArray, npt.NDArray[np.str_]]:
+    """Return the faces between tissues of a tetrahedral mesh, and between tissues and air.
+
+    Parameters
+    ----------
+    vertices, tetrahedra, tissues
+        See `tissue_boundaries`.
+
+    Returns
+    -------
+    faces : ndarray of int, shape (n_faces, 3)
+        Vertex indices.
+    sides : ndarray of str, shape (n_faces, 2)
+        The tissue behind each face, from which its normal points away, and the one in front.
+    """
+    faces, first, second, labels = _labelled_faces(vertices, tetrahedra, tissues)
+    return faces, np.array(labels)[np.stack([first, second], axis=1)]
+
+
+def _labelled_faces(
+    vertices: FloatArray, tetrahedra: IndexArray, tissues: npt.NDArray[np.str_]
+) -> tuple[IndexArray, IndexArray, IndexArray, list[str]]:
+    """Return the faces between tissues, the tissues behind and in front of each as numbers, and their names."""
+    conducting = tissues != AIR
+    tetrahedra, tissues = tetrahedra[conducting], tissues[conducting]
+    names, of_tetrahedron = np.unique(tissues, return_inverse=True)
+    faces, first, second = _interface_faces(vertices, _turned(vertices, tetrahedra), of_tetrahedron)
+    return faces, first, second, [*map(str, names), AIR]  # -1 stands for the air, as the last label
+
+
+def meet_along_lines(faces: IndexArray, sides: npt.NDArray[np.str_]) -> bool:
+    """Tell whether more than two tissues meet along an edge, or air lies within the head.
+
+    Parameters
+    ----------
+    faces, sides
+        See `tissue_faces`.
+    """
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    pair = np.repeat(np.unique(sides, axis=0, return_inverse=True)[1].reshape(-1), 3)
+    edges = np.stack([np.minimum(start, end), np.maximum(start, end)], axis=1)
+    both = np.unique(np.column_stack([edges, pair]), axis=0)
+    return bool((both[1:, :2] == both[:-1, :2]).all(axis=1).any())
 
 
 def _determinants(vertices: FloatArray, tetrahedra: IndexArray) -> FloatArray:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from meshes import arrays
 from meshes.checks import check_surface, winding_numbers
 from meshes.conductivities import with_conductivities
 from meshes.files.archive import parse_head
-from meshes.files.assembled import CortexLike, PathLike, assembled_head, read_cortex
-from meshes.files.boundaries import AIR, Boundary, tissue_boundaries
+from meshes.files.assembled import CortexLike, PathLike, assembled_head, assembled_touching_head, read_cortex
+from meshes.files.boundaries import AIR, Boundary, meet_along_lines, tissue_boundaries, tissue_faces
 from meshes.files.fiff import parse_bem
 from meshes.files.freesurfer import is_subject_folder, read_subject_folder
 from meshes.files.gmsh import TetrahedralMesh, read_msh
@@ -20,6 +21,7 @@ from meshes.files.listed import read_listed_head
 from meshes.head import HeadModel
 from meshes.surface import Surface
 from meshes.tissues import TISSUES, ConductivitiesLike, conductivity_choice, tissue_of_tag
+from meshes.touching import hollows
 
 __all__ = ["read_head"]
 
@@ -75,8 +77,8 @@ def read_head(
     ------
     ValueError
         If a file is damaged, a key or tag is unknown, a tissue has no conductivity, or the surfaces are open, turned
-        inwards, crossing, or not nested. Where three tissues meet along a line, as they do in most SimNIBS heads, the
-        surfaces between pairs of them are open: such a head needs `merge`, or surfaces with gaps.
+        inwards, crossing, or not nested. A mesh whose tissues meet along lines, as they do in most SimNIBS heads,
+        gives a head with open surfaces (`HeadModel.touching`).
     FileNotFoundError
         If a file is not there.
 
@@ -137,9 +139,8 @@ def read_head(
         return _changed(parse_head(data, file.name), conductivities, given, name)
     provenance = {"source": str(file), "file": file.name, "sha256": hashlib.sha256(data).hexdigest()}
     if suffix == ".msh":
-        boundaries = _mesh_boundaries(read_msh(file), file.name, tissues or {}, merge or {}, conductivities)
-        return assembled_head(
-            name or file.stem, boundaries, conductivities, cortex=given, provenance=provenance, repair=repair
+        return _mesh_head(
+            read_msh(file), file, tissues or {}, merge or {}, conductivities, given, name, provenance, repair=repair
         )
     if suffix == ".toml":
         return read_listed_head(file, conductivities, given, name, provenance, repair=repair)
@@ -191,14 +192,42 @@ def _m2m(folder: Path, *, ask_cortex: bool) -> tuple[Path, tuple[Surface, str] |
     return wanted, None
 
 
-def _mesh_boundaries(
+def _mesh_head(
+    mesh: TetrahedralMesh,
+    file: Path,
+    tissues: Mapping[int, str],
+    merge: Mapping[str, str],
+    conductivities: ConductivitiesLike | None,
+    given: tuple[Surface, str] | None,
+    name: str | None,
+    provenance: dict[str, str],
+    *,
+    repair: bool,
+) -> HeadModel:
+    """Return the head of a mesh: of nested surfaces, or with open ones where tissues meet along lines."""
+    of_element = _mesh_tissues(mesh, file.name, tissues, merge, conductivities)
+    if len(mesh.tetrahedra):
+        faces, sides = tissue_faces(mesh.vertices, mesh.tetrahedra, of_element)
+        if meet_along_lines(faces, sides) or hollows(mesh.vertices, faces, sides[:, 1]).any():
+            return assembled_touching_head(
+                name or file.stem, mesh.vertices, faces, sides, conductivities, cortex=given, provenance=provenance
+            )
+        boundaries = tissue_boundaries(mesh.vertices, mesh.tetrahedra, of_element)
+    else:
+        boundaries = _tagged_boundaries(mesh, of_element)
+    return assembled_head(
+        name or file.stem, boundaries, conductivities, cortex=given, provenance=provenance, repair=repair
+    )
+
+
+def _mesh_tissues(
     mesh: TetrahedralMesh,
     file: str,
     tissues: Mapping[int, str],
     merge: Mapping[str, str],
     conductivities: ConductivitiesLike | None,
-) -> tuple[Boundary, ...]:
-    """Return the surfaces between the tissues of a mesh."""
+) -> npt.NDArray[np.str_]:
+    """Return the tissue of each tetrahedron of a mesh, or of each triangle where there are none."""
     choice = conductivity_choice(conductivities)
     known = {**choice.values, **choice.changes}
     by_tetrahedra = len(mesh.tetrahedra) > 0
@@ -220,13 +249,14 @@ def _mesh_boundaries(
         names.append(found)
     for old in merge:
         arrays.choice(old, "tissue in merge", names)
-    names = [merge.get(found, found) for found in names]
-    if by_tetrahedra:
-        return tissue_boundaries(mesh.vertices, mesh.tetrahedra, np.array(names)[index])
+    return np.array([merge.get(found, found) for found in names])[index]
+
+
+def _tagged_boundaries(mesh: TetrahedralMesh, tissues: npt.NDArray[np.str_]) -> tuple[Boundary, ...]:
+    """Return the outsides of tissues that the triangles of a mesh without tetrahedra make up."""
     surfaces = []
-    for tissue in dict.fromkeys(names):
-        rows = np.isin(index, [k for k, found in enumerate(names) if found == tissue])
-        used, triangles = np.unique(mesh.triangles[rows], return_inverse=True)
+    for tissue in map(str, np.unique(tissues)):
+        used, triangles = np.unique(mesh.triangles[tissues == tissue], return_inverse=True)
         surfaces.append(Surface(mesh.vertices[used], triangles.reshape(-1, 3).astype(np.int32), tissue))
     return tuple(Boundary(surface, surface.name, _around(surface, surfaces)) for surface in surfaces)
 
