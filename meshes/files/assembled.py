@@ -18,11 +18,22 @@ from meshes.surface import Surface
 from meshes.tissues import ConductivitiesLike, conductivity_provenance, conductivity_table
 from meshes.touching import touching_interfaces, union_boundary
 
-__all__ = ["NAMES", "CortexLike", "PathLike", "assembled_head", "existing_file", "read_cortex", "repaired"]
+__all__ = [
+    "NAMES",
+    "CortexLike",
+    "PathLike",
+    "assembled_head",
+    "check_size",
+    "existing_file",
+    "read_cortex",
+    "repaired",
+]
 
 PathLike = str | os.PathLike[str]
 CortexLike = Surface | PathLike | Sequence[PathLike]
 
+# How large a head may be (mm): phantoms and animals too, but no head in metres.
+_SMALLEST, _LARGEST = 5.0, 1000.0
 # What surfaces are called, by the tissues inside and outside; others are called INSIDE_in_OUTSIDE.
 NAMES = {
     ("scalp", AIR): "scalp",
@@ -98,6 +109,7 @@ def assembled_head(
         label = f"{wanted}-{others + 1}" if others else wanted
         surface = Surface(boundary.surface.vertices, boundary.surface.triangles, label)
         named.append(Boundary(surface, boundary.inside, boundary.outside))
+    check_size([boundary.surface for boundary in named])
     if repair:
         surfaces, done = repaired([boundary.surface for boundary in named])
         named = [Boundary(s, b.inside, b.outside) for s, b in zip(surfaces, named, strict=True)]
@@ -112,6 +124,16 @@ def assembled_head(
         fiducials=fiducials or {},
         provenance={**provenance, "cortex": how, **conductivity_provenance(tissues, conductivities, own)},
     )
+
+
+def check_size(surfaces: Sequence[Surface]) -> None:
+    """Raise `ValueError` unless the largest surface has about a head's size: metres, and micrometres, are told."""
+    size, name = max((float(np.ptp(surface.vertices, axis=0).max()), surface.name) for surface in surfaces)
+    if not _SMALLEST <= size <= _LARGEST:
+        raise ValueError(
+            f"{name} must be {_SMALLEST:g} to {_LARGEST:g} mm across; got {size:.3g} mm. Check the unit of the file: "
+            'positions are mm; a list of surfaces may say unit = "m".'
+        )
 
 
 def repaired(surfaces: Sequence[Surface]) -> tuple[tuple[Surface, ...], str]:
@@ -152,6 +174,7 @@ def assembled_touching_head(
     -------
     HeadModel
     """
+    check_size([Surface(vertices, triangles.astype(np.int32), name)])
     tissues = [str(tissue) for tissue in np.unique(sides)]
     sigmas = conductivity_table(tissues, conductivities)
     mid, how = cortex or _cortex_between(vertices, triangles, sides, tissues)

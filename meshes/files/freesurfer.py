@@ -23,7 +23,7 @@ from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface
 from meshes.files.annotations import IndexArray, read_annotation, region_names
-from meshes.files.assembled import repaired
+from meshes.files.assembled import check_size, repaired
 from meshes.files.fiff import parse_bem
 from meshes.files.freesurfer_surface import FREESURFER_MAGIC, Geometry, geometry_of_volume, parse_freesurfer
 from meshes.files.polygons import checked_positions, numbers
@@ -107,6 +107,7 @@ def read_subject_folder(
     geometry = geometry_of_volume(folder / "mri" / "orig.mgz") if (folder / "mri" / "orig.mgz").is_file() else None
     surfaces = {layer: _layer(file, tissue, layer, geometry) for layer, (file, tissue) in files.items()}
     surfaces |= {layer: _layer(file, "", layer, geometry) for layer, file in sheets.items()}
+    check_size(list(surfaces.values()))
     given, done = surfaces, {}
     if repair:
         mended, text = repaired(list(given.values()))

@@ -11,7 +11,15 @@ from meshes.files.archive import parse_about, parse_head, write_head
 from meshes.head import HeadModel
 from meshes.tissues import ConductivitiesLike, conductivity_choice
 
-__all__ = ["ImportedHead", "describe_imported", "import_head", "imported_file", "imported_heads", "load_imported"]
+__all__ = [
+    "ImportedHead",
+    "check_import",
+    "describe_imported",
+    "import_head",
+    "imported_file",
+    "imported_heads",
+    "load_imported",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = "EFIELD_HEADS"
@@ -96,16 +104,8 @@ def import_head(head: HeadModel, *, name: str | None = None, overwrite: bool = F
     OSError
         If the folder cannot be written to.
     """
-    from meshes.heads import list_heads  # here, because that module loads imported heads
-
     label = head.name if name is None else name
-    if not _NAME.fullmatch(label):
-        raise ValueError(f"name must be of letters, digits, dots, dashes and underscores; got {label!r}.")
-    if label in list_heads():
-        raise ValueError(f"name must not be that of a head that ships with the package; got {label!r}. Name another.")
-    file = imported_file(label)
-    if file.exists() and not overwrite:
-        raise ValueError(f"name must not be taken; got {label!r}, which is {file}. Name another, or overwrite it.")
+    file = check_import(label, overwrite=overwrite)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_head(replace(head, name=label), file)
@@ -114,6 +114,20 @@ def import_head(head: HeadModel, *, name: str | None = None, overwrite: bool = F
         raise OSError(
             f"{file.parent} must be writable; got {reason}. Name another folder in the variable {_VARIABLE}."
         ) from None
+    return file
+
+
+def check_import(name: str, *, overwrite: bool = False) -> Path:
+    """Return the file that a head would be kept in; raise `ValueError` as `import_head` if it cannot be."""
+    from meshes.heads import list_heads  # here, because that module loads imported heads
+
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"name must be of letters, digits, dots, dashes and underscores; got {name!r}.")
+    if name in list_heads():
+        raise ValueError(f"name must not be that of a head that ships with the package; got {name!r}. Name another.")
+    file = imported_file(name)
+    if file.exists() and not overwrite:
+        raise ValueError(f"name must not be taken; got {name!r}, which is {file}. Name another, or overwrite it.")
     return file
 
 
