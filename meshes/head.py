@@ -1,7 +1,7 @@
 """Describe a head: surfaces with a conductivity on either side, and the cortex where fields are asked for."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -193,12 +193,13 @@ class HeadModel:
     def touching(self) -> bool:
         """Whether tissues meet along lines: some surface is open, or has several tissues on one side.
 
-        Also if there is air within the head, on the other side of a surface that is turned inwards.
+        Also if there is air within the head, on the other side of a surface that is turned inwards, or if closed
+        surfaces meet in vertices of the very same coordinates.
         """
         return any(
             not interface.is_uniform or not interface.surface.is_closed or (number > 0 and interface.sigma_outside == 0.0)
             for number, interface in enumerate(self.interfaces)
-        )
+        ) or _meeting([interface.surface for interface in self.interfaces])
 
     @cached_property
     def enclosures(self) -> tuple[Surface, ...]:
@@ -230,6 +231,19 @@ class HeadModel:
             digest.update(name.encode() + b"\0")
             digest.update(self.regions[name].astype("<i8", copy=False).tobytes())
         return digest.hexdigest()
+
+
+def _meeting(surfaces: Sequence[Surface]) -> bool:
+    """Tell whether vertices of different surfaces have the very same coordinates."""
+    points = np.concatenate([surface.vertices for surface in surfaces])
+    owner = np.repeat(np.arange(len(surfaces)), [len(surface.vertices) for surface in surfaces])
+    # Sorted by one coordinate, which is quick and leaves few that need a closer look.
+    order = np.argsort(points[:, 0], kind="stable")
+    same = points[order[1:], 0] == points[order[:-1], 0]
+    rows = order[np.concatenate([same, [False]]) | np.concatenate([[False], same])]
+    which = np.unique(points[rows] + 0.0, axis=0, return_inverse=True)[1].reshape(-1)
+    pairs = np.unique(np.stack([which, owner[rows]], axis=1), axis=0)
+    return bool((np.bincount(pairs[:, 0]) > 1).any())
 
 
 def _regions(regions: Mapping[str, npt.ArrayLike], n_vertices: int) -> dict[str, IndexArray]:
