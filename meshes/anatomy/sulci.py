@@ -48,6 +48,9 @@ _ACROSS = 20.0
 _END = 4.0
 """The line ends where it first comes within this distance of either end of the border (mm)."""
 
+_ASIDE = 6.0
+"""The line may end this far (mm, along the cortex) from the border."""
+
 _DEPTH = 2.0
 """Cortex that is this much deeper (mm) costs a path 1/e as much."""
 
@@ -220,7 +223,8 @@ def _deepest_path(cortex: Surface, graph: csr_array, border: IndexArray, depth: 
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components, dijkstra
 
-    within = np.isfinite(dijkstra(graph, indices=border, min_only=True, limit=_BAND))
+    away = dijkstra(graph, indices=border, min_only=True, limit=_BAND)
+    within = np.isfinite(away)
     edges = graph.tocoo()
     kept = within[edges.row] & within[edges.col]
     rows, columns, length = edges.row[kept], edges.col[kept], edges.data[kept]
@@ -228,8 +232,13 @@ def _deepest_path(cortex: Surface, graph: csr_array, border: IndexArray, depth: 
     _, piece = connected_components(csr_array((length, (rows, columns)), shape=graph.shape), directed=False)
     border = border[piece[border] == np.bincount(piece[border]).argmax()]
     points = cortex.vertices[border]
-    along = points @ np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][0]
-    upper, lower = border[along <= along.min() + _END], border[along >= along.max() - _END]
+    along = (cortex.vertices - points.mean(axis=0)) @ np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[
+        2
+    ][0]
+    low, high = along[border].min(), along[border].max()
+    beside = (away <= _ASIDE) & (piece == piece[border[0]])
+    upper = np.flatnonzero(beside & (along >= low) & (along <= low + _END))
+    lower = np.flatnonzero(beside & (along <= high) & (along >= high - _END))
     shallow = depth[within].max() - 0.5 * (depth[rows] + depth[columns])
     cost = csr_array((length * np.exp(shallow / _DEPTH), (rows, columns)), shape=graph.shape)
     total, before, _ = dijkstra(cost, indices=upper, min_only=True, return_predecessors=True)
