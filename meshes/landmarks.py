@@ -139,8 +139,8 @@ def _estimated(head: HeadModel, points: Mapping[str, FloatArray], missing: list[
     if fitting.has_brain_shape(head):
         transform = mni.mni_transform(head)
         warnings.warn(
-            f"No {', '.join(missing)} of {head.name} known; estimated from where MNI152 has them ({transform.source}), to "
-            "about a centimetre. Give them with fiducials={...}, points in mm.",
+            f"No {', '.join(missing)} of {head.name} known; estimated from where MNI152 has them ({transform.source}), "
+            "to about a centimetre. Give them with fiducials={...}, points in mm.",
             stacklevel=4,
         )
         found = transform.from_mni([mni.FIDUCIALS_MNI152[name] for name in missing])

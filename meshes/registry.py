@@ -60,10 +60,10 @@ _PYCORTEX_TARGETS = {
     "s1-mouth-right": (60.29, 29.27, 22.83),
 }
 
-# Those of MNI152 (meshes.anatomy.mni.FIDUCIALS_MNI152), from which published 10-10 positions were divided, mapped to the
-# head by meshes.anatomy.mni.mni_transform and moved to the scalp: by 1 to 5 mm on pycortex, where in the T1 they lie at
-# the root of the nose and in front of the ears, and by 0.4 to 2.5 mm on fsaverage, which has no ears (mne's preauricular
-# points lie 12 mm behind and above these). tests/test_meshes_landmarks.py finds them again.
+# Those of MNI152 (meshes.anatomy.mni.FIDUCIALS_MNI152), from which published 10-10 positions were divided, mapped to
+# the head by meshes.anatomy.mni.mni_transform and moved to the scalp: by 1 to 5 mm on pycortex, where in the T1 they
+# lie at the root of the nose and in front of the ears, and by 0.4 to 2.5 mm on fsaverage, which has no ears (mne's
+# preauricular points lie 12 mm behind and above these). tests/test_meshes_landmarks.py finds them again.
 _PYCORTEX_FIDUCIALS = {
     "nasion": (3.2, 121.6, -22.4),
     "inion": (-0.1, -66.8, -52.0),

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from meshes.anatomy.mni import FIDUCIALS_MNI152, MNI305_TO_MNI152, MniAffine, apply_affine
+from meshes.anatomy.mni import FIDUCIALS_MNI152, MNI305_TO_MNI152, MniAffine, apply_affine, inverse_affine
 from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.scalp import closest_points
@@ -23,12 +23,12 @@ _SHAPES = ("inner_skull", "cerebellum")
 # A cortex with sulci and a medial wall has over twice the area of its convex hull; a smooth brain about as much.
 _FOLDED = 1.5
 # Vertices of each surface that are compared, and the step (mm) below which they are enough: few far from the goal.
-_LEVELS = ((400, 0.1), (3000, 0.02))
+_LEVELS = ((400, 0.1), (2000, 0.02))
 _STEPS = 150
 # What counts as far apart and weighs less (mm; Huber's weights).
 _FAR = 3.0
-# Brains of adults lie 2.5 to 3.5 mm from fsaverage's; beyond this the shape is no brain's (mm).
-_WORST = 6.0
+# Brains of three adults lie 2.4 to 3.3 mm from fsaverage's, a sphere 4.8; beyond this the shape is no brain's (mm).
+_WORST = 4.2
 
 
 def estimate_mni_affine(head: HeadModel) -> MniAffine:
@@ -73,8 +73,8 @@ def estimate_mni_affine(head: HeadModel) -> MniAffine:
             f"{residual:.1f} mm (rms) from fsaverage's. Give its map to MNI space with path=... ."
         )
     source = (
-        f"estimated: affine that lays {', '.join(names)} of {head.name} over fsaverage's ({residual:.1f} mm rms), then MNI305 to "
-        "MNI152; expect errors of about 5 mm"
+        f"estimated: affine that lays {', '.join(names)} of {head.name} over fsaverage's ({residual:.1f} mm rms), then "
+        "MNI305 to MNI152; expect errors of about 5 mm"
     )
     return MniAffine(MNI305_TO_MNI152 @ matrix, source, residual)
 
@@ -122,7 +122,10 @@ def _lay_over(pairs: list[Pair]) -> tuple[FloatArray, float]:
             before, matrix = matrix, np.vstack([twelve.reshape(3, 4), [0.0, 0.0, 0.0, 1.0]])
             if np.abs(apply_affine(matrix - before, corners)).max() < settled:
                 break
-    return matrix, float(np.sqrt((weight * distance**2).sum() / weight.sum()))
+        left = float(np.sqrt((weight * distance**2).sum() / weight.sum()))
+        if left > _WORST:
+            break
+    return matrix, left
 
 
 def _planes(
@@ -138,7 +141,7 @@ def _planes(
     first, second = (slice(None, None, max(1, len(surface.vertices) // samples)) for surface in pair)
     moved = apply_affine(matrix, one.vertices[first])
     over, triangle, _ = closest_points(other, moved)
-    inverse = np.linalg.inv(matrix)
+    inverse = inverse_affine(matrix)
     under, below, _ = closest_points(one, apply_affine(inverse, other.vertices[second]))
     normals = one.normals[below] @ inverse[:3, :3]
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -176,7 +179,7 @@ def _vertex_areas(surface: Surface) -> FloatArray:
     """Return the share of the surface's area that each vertex stands for."""
     areas = np.zeros(len(surface.vertices))
     np.add.at(areas, surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3))
-    return areas / areas.sum()
+    return np.asarray(areas / areas.sum())
 
 
 def _by_fiducials(head: HeadModel) -> MniAffine:
@@ -192,8 +195,8 @@ def _by_fiducials(head: HeadModel) -> MniAffine:
     matrix = _similarity(here, there)
     residual = float(np.sqrt(((apply_affine(matrix, here) - there) ** 2).sum(axis=1).mean()))
     warnings.warn(
-        f"MNI coordinates of {head.name} rest on its fiducials only ({', '.join(names)}; {residual:.1f} mm rms); errors "
-        "of 10 mm or more are likely.",
+        f"MNI coordinates of {head.name} rest on its fiducials only ({', '.join(names)}; {residual:.1f} mm rms); "
+        "errors of 10 mm or more are likely.",
         stacklevel=4,
     )
     source = f"estimated: {', '.join(names)} of {head.name} laid over those of MNI152 ({residual:.1f} mm rms)"

@@ -42,8 +42,8 @@ FIDUCIALS_MNI152 = {
     "lpa": (-79.6, -20.6, -48.6),
     "rpa": (80.6, -20.6, -48.1),
 }
-"""Nasion, inion and preauricular points of MNI152 (mm): those of the 10-10 positions after Jurcak et al. 2007 and Cutini
-et al. 2011 as SimNIBS lists them (ElectrodeCaps_MNI)."""
+"""Nasion, inion and preauricular points of MNI152 (mm): those of the 10-10 positions after Jurcak et al. 2007 and
+Cutini et al. 2011 as SimNIBS lists them (ElectrodeCaps_MNI)."""
 
 # Stretches that no map between two adult heads has; a matrix in metres or of voxels has others.
 _STRETCH = (0.4, 2.5)
@@ -94,7 +94,7 @@ class MniAffine:
     def __post_init__(self) -> None:
         matrix = check_affine(self.matrix, "matrix")
         object.__setattr__(self, "matrix", matrix)
-        object.__setattr__(self, "_inverse", np.linalg.inv(matrix))
+        object.__setattr__(self, "_inverse", inverse_affine(matrix))
 
     def to_mni(self, points: npt.ArrayLike) -> FloatArray:
         """Return points of the head, shape (n, 3), in MNI152 space (mm)."""
@@ -161,6 +161,11 @@ def apply_affine(matrix: FloatArray, points: FloatArray) -> FloatArray:
     """Return points, shape (n, 3), moved by an affine matrix, shape (4, 4)."""
     moved: FloatArray = points @ matrix[:3, :3].T + matrix[:3, 3]
     return np.ascontiguousarray(moved)
+
+
+def inverse_affine(matrix: FloatArray) -> FloatArray:
+    """Return the inverse of an affine matrix, shape (4, 4)."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def check_affine(value: npt.ArrayLike, name: str) -> FloatArray:
