@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.surface import Surface
+
+if TYPE_CHECKING:
+    from meshes.lesions import LesionLike
 
 __all__ = ["HeadModel", "Interface"]
 
@@ -217,6 +221,91 @@ class HeadModel:
         """Return the interface called `name`; raise `ValueError` that lists the names if there is none."""
         names = [interface.name for interface in self.interfaces]
         return self.interfaces[names.index(arrays.choice(name, "name", names))]
+
+    def with_lesion(
+        self,
+        region: "LesionLike | None" = None,
+        *,
+        centre: npt.ArrayLike | None = None,
+        radius: float | None = None,
+        radii: npt.ArrayLike | None = None,
+        rotation: npt.ArrayLike | None = None,
+        threshold: float = 0.5,
+        smooth: float | None = None,
+        conductivity: float | str = "csf",
+        tissues: Sequence[str | float] = ("grey", "white"),
+        name: str = "lesion",
+        edge: float | None = None,
+        margin: float = 1.0,
+    ) -> "HeadModel":
+        """Return the head with a lesion in the place of grey and white matter.
+
+        Parameters
+        ----------
+        region : Surface, path, or tuple of array_like, optional
+            Where: a closed surface (mm, outward), the path of a mask volume (NIfTI), or a mask's values and its affine
+            map (voxels to mm of the head's space). Several pieces are allowed.
+        centre, radius : array_like, shape (3,), and float, optional
+            Instead of `region`: a sphere (mm).
+        radii, rotation : array_like, shape (3,) and (3, 3), optional
+            Instead of `radius`: half the length of each axis of an ellipsoid (mm), and the axes' directions in columns.
+        threshold, smooth : float, optional
+            Of a mask: voxels above the threshold belong to it; the standard deviation of the smoothing (mm), by default
+            the size of a voxel.
+        conductivity : float or str, optional
+            Of the lesion (S/m), or a tissue whose conductivity it has; by default CSF.
+        tissues : sequence of str or float, optional
+            What it takes the place of, by name or conductivity (S/m). CSF, ventricles and bone stay what they are.
+        name : str, optional
+            Name of the lesion's surface.
+        edge : float, optional
+            Edge of its triangles, and near it of the others where theirs are longer (mm); by default 2 mm, or a fifth
+            of the smallest radius if that is less. A surface keeps its own triangles.
+        margin : float, optional
+            Cortex in the lesion, or nearer to it than this (mm), is dropped, and with it that part of the regions.
+
+        Returns
+        -------
+        HeadModel
+            Surfaces that the lesion cuts end on its wall (`touching`). ``provenance["lesions"]`` tells what it took.
+
+        Raises
+        ------
+        ValueError
+            If the lesion lies outside these tissues, swallows a surface or the cortex, a surface is open, a mask is
+            empty, or a number is out of range.
+
+        Warns
+        -----
+        UserWarning
+            If cortex of named regions is lost, with the share of each.
+
+        Notes
+        -----
+        Cavities of chronic stroke are filled with CSF: S. Minjoli et al., NeuroImage: Clinical 15:106-117, 2017. See
+        `meshes.lesions` for how surfaces are cut.
+
+        Examples
+        --------
+        >>> import meshes
+        >>> head = meshes.load_head("pycortex").with_lesion(centre=(-25, -20, 35), radius=6)
+        >>> head.interfaces[-1].name, head.interfaces[-1].sigma_inside
+        ('lesion', 1.654)
+        """
+        from meshes.lesions import insert_lesion, lesion_surface  # here, because it imports this module
+
+        surface = lesion_surface(
+            region,
+            centre=centre,
+            radius=radius,
+            radii=radii,
+            rotation=rotation,
+            threshold=threshold,
+            smooth=smooth,
+            edge=edge,
+            name=name,
+        )
+        return insert_lesion(self, surface, conductivity=conductivity, tissues=tissues, edge=edge, margin=margin)
 
     @cached_property
     def checksum(self) -> str:

@@ -37,8 +37,8 @@ _LEAST = 0.1
 _SHORTEST = 0.4
 """Edges below this share of the lesion's may collapse where triangles are thin."""
 
-_EDGE = 3.0
-"""Longest edge of a lesion's surface by default (mm)."""
+_EDGE = 2.0
+"""Edge of a lesion's surface by default (mm), where its smallest radius is 10 mm or more; else a fifth of that."""
 
 
 def lesion_surface(
@@ -69,7 +69,7 @@ def lesion_surface(
     if region is None:
         assert centre is not None
         size: npt.ArrayLike = arrays.positive(radius, "radius") if radius is not None else radii  # type: ignore[assignment]
-        finest = 0.25 * float(np.min(np.asarray(size, dtype=np.float64))) if _is_numbers(size) else _EDGE
+        finest = 0.2 * float(np.min(np.asarray(size, dtype=np.float64))) if _is_numbers(size) else _EDGE
         return ellipsoid(
             centre, size, rotation=rotation, edge=min(_EDGE, max(finest, 1e-3)) if edge is None else edge, name=name
         )
@@ -79,7 +79,7 @@ def lesion_surface(
         return Surface(region.vertices, region.triangles, name)
     values, affine = read_mask(region) if isinstance(region, (str, os.PathLike)) else _pair(region)
     return mask_surface(
-        values, affine, edge=2.0 if edge is None else edge, threshold=threshold, smooth=smooth, name=name
+        values, affine, edge=_EDGE if edge is None else edge, threshold=threshold, smooth=smooth, name=name
     )
 
 
@@ -332,7 +332,7 @@ def _tell_losses(name: str, losses: dict[str, float], margin: float) -> None:
     warnings.warn(
         f"{name} takes cortex of named regions (in it, or within {margin:g} mm of it): {listed}. A target there lies "
         "on what is left; a region that is lost whole is no target any more.",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
