@@ -151,7 +151,8 @@ def repair(
 
     1. Seams are merged, double triangles, unused vertices and loose bits dropped, triangles at edges with more than two
        cut out, neighbours turned the same way, holes filled, closed pieces turned outwards (in hollows inwards).
-    2. Crossings of a surface with itself are smoothed away, each in a patch as small and as little as it takes.
+    2. Crossings of a surface with itself are smoothed away, each in a patch as small and as little as it takes. (For
+       two hemispheres that overlap at the midline, pushing them apart was tried: it took more moves, not fewer.)
     3. Thin triangles are mended by edge flips and collapses, then by sliding along the surface.
     4. Surfaces that cross or come too close are pushed apart along the gradient of their signed distance (sign by
        winding number), half each, again and again until all clearances hold.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from meshes import verdicts
 from meshes.head import HeadModel
@@ -13,7 +13,10 @@ from meshes.measures import Place, Spot, SurfaceMeasures, measure_surface
 from meshes.neighbours import PairMeasures, crossing_counts, measure_pair, neighbours, nesting
 from meshes.surface import Surface
 
-__all__ = ["Criteria", "Finding", "HeadReport", "inspect"]
+if TYPE_CHECKING:
+    from meshes.files.parts import Parts
+
+__all__ = ["Criteria", "Finding", "HeadReport", "inspect", "report_of"]
 
 Verdict = Literal["ok", "warn", "fail"]
 HeadLike = HeadModel | Surface | Sequence[Surface] | str | os.PathLike[str]
@@ -198,7 +201,7 @@ def inspect(head: HeadLike, *, criteria: Criteria | None = None) -> HeadReport:
     >>> report.verdict, report.parents, round(report.pairs[0].gap, 1)
     ('warn', {'sphere-1': None, 'sphere-2': 'sphere-1'}, 8.5)
     """
-    from meshes.files.parts import Parts, parts_of, read_parts  # here, as they load readers
+    from meshes.files.parts import Parts, parts_of, read_parts  # here, as it loads the readers
 
     if isinstance(head, HeadModel):
         parts = parts_of(head)
@@ -210,18 +213,19 @@ def inspect(head: HeadLike, *, criteria: Criteria | None = None) -> HeadReport:
             kinds = ", ".join(sorted({type(one).__name__ for one in surfaces})) or "none"
             raise TypeError(f"head must be a head, surfaces or a path; got {kinds}.")
         parts = Parts("surfaces", surfaces, ((None, None),) * len(surfaces), is_head=False)
-    return _report(parts, criteria or Criteria())
+    return report_of(parts, criteria=criteria)
 
 
-def _report(parts: Any, criteria: Criteria) -> HeadReport:
-    """Measure all parts and judge them."""
+def report_of(parts: Parts, *, criteria: Criteria | None = None) -> HeadReport:
+    """Return the report of surfaces as `meshes.files.parts.read_parts` reads them; see `inspect`."""
+    limits = criteria or Criteria()
     surfaces = tuple(_named(parts.surfaces))
     # Where tissues touch, triangles meet along lines that would count as crossing; HeadModel has looked for true ones.
     own, mutual = ([Spot(0)] * len(surfaces), {}) if parts.touching else crossing_counts(surfaces)
     measured = [measure_surface(one, spot) for one, spot in zip(surfaces, own, strict=True)]
     parents = nesting(surfaces)
     pairs = [
-        measure_pair(surfaces[i], surfaces[j], nested=nested, crossings=spot, resolution=criteria.resolution)
+        measure_pair(surfaces[i], surfaces[j], nested=nested, crossings=spot, resolution=limits.resolution)
         for i, j, nested, spot in neighbours(surfaces, parents, mutual)
     ]
     names = [one.name for one in surfaces]
@@ -233,14 +237,14 @@ def _report(parts: Any, criteria: Criteria) -> HeadReport:
 
     say("head", verdicts.of_head(parts, measured, parents))
     for one in measured:
-        say(one.name, verdicts.of_surface(one, touching=parts.touching, aspect=criteria.aspect))
+        say(one.name, verdicts.of_surface(one, touching=parts.touching, aspect=limits.aspect))
     for pair in pairs:
-        say(f"{pair.inner} / {pair.outer}", verdicts.of_pair(pair, criteria, _between(parts, names, pair)))
+        say(f"{pair.inner} / {pair.outer}", verdicts.of_pair(pair, limits, _between(parts, names, pair)))
     if parts.cortex is not None:
         spots, _ = crossing_counts([parts.cortex])
         cortex = Surface(parts.cortex.vertices, parts.cortex.triangles, parts.cortex.name or "cortex")
         measured.append(measure_surface(cortex, spots[0]))
-        say(cortex.name, verdicts.of_cortex(measured[-1], cortex, surfaces, parents, criteria.aspect))
+        say(cortex.name, verdicts.of_cortex(measured[-1], cortex, surfaces, parents))
     return HeadReport(
         name=parts.name,
         surfaces=tuple(measured),
@@ -251,7 +255,7 @@ def _report(parts: Any, criteria: Criteria) -> HeadReport:
     )
 
 
-def _between(parts: Any, names: Sequence[str], pair: PairMeasures) -> float | None:
+def _between(parts: Parts, names: Sequence[str], pair: PairMeasures) -> float | None:
     """Return the conductivity between the two surfaces (S/m), None if it is not known or varies."""
     sigma = parts.sigmas[names.index(pair.inner)][1]
     return sigma if isinstance(sigma, float) else None

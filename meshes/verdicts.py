@@ -21,6 +21,8 @@ __all__ = ["Line", "of_cortex", "of_head", "of_pair", "of_surface"]
 # Check, verdict, what was found, the criterion, and the number and the place, if there are.
 Line = tuple[str, Literal["ok", "warn", "fail"], str, str, float | None, Place | None]
 
+# Error of E (%) a few mm below a layer, per longest edge over gap, as measured: see meshes.report.inspect.
+_COST = 0.03
 # The largest extent of an adult's or a child's head with or without a neck, generously (mm).
 _HEAD_EXTENT = (90.0, 450.0)
 # Conductivities of tissues, generously (S/m): dry bone to blood serum and saline.
@@ -111,14 +113,15 @@ def of_pair(pair: PairMeasures, criteria: Criteria, between: float | None) -> li
     coarse = pair.coarse > criteria.coarse
     text = f"{100.0 * pair.coarse:.1f} % of the area too coarse, worst {pair.ratio:.1f} times the gap"
     if coarse and pair.ratio_place:
-        text += f" at {say_place(pair.ratio_place)}; {pair.extra_triangles} more triangles would do"
+        text += f" at {say_place(pair.ratio_place)}: on spheres that costs {_COST * pair.ratio:.1f} % of E; "
+        text += f"{pair.extra_triangles} more triangles would do"
     want = f"longest edge at most {criteria.resolution:g} gaps for {100.0 - 100.0 * criteria.coarse:g} % of the area"
     lines.append(_line("resolution", "warn" if coarse else "ok", text, want, pair.ratio, pair.ratio_place))
     return lines
 
 
 def of_cortex(
-    one: SurfaceMeasures, cortex: Surface, surfaces: Sequence[Surface], parents: Sequence[int | None], aspect: float
+    one: SurfaceMeasures, cortex: Surface, surfaces: Sequence[Surface], parents: Sequence[int | None]
 ) -> list[Line]:
     """Judge the cortex, which carries no charges: it may be open, but lies in the head and faces outwards."""
     lines = [_count("self crossing", one.crossings, "no triangle cuts another", "triangles", bad="warn")]
@@ -132,9 +135,6 @@ def of_cortex(
     if one.is_closed:
         turned = Spot(int(one.volume < 0.0))
         lines.append(_count("outward", turned, "normals out of the brain", "turned inside out"))
-    if one.aspect[1] >= aspect:
-        want = f"longest edge / shortest height below {aspect:g} for 99.9 % of the triangles"
-        lines.append(_line("aspect", "warn", f"99.9 % {one.aspect[1]:.1f}", want, one.aspect[1], one.aspect_place))
     return lines
 
 

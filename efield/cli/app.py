@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from efield.cli import heads as one_head
 from efield.cli.terminal import complaints
 
 __all__ = ["app", "main"]
@@ -21,6 +22,9 @@ app = typer.Typer(
     epilog="Start with **efield target m1-hand**. Lengths are mm (RAS, the head's own space), fields V/m, dI/dt A/s "
     "(1e6 A/s = 1 A/µs). Research software; not a medical device.",
 )
+
+
+app.add_typer(one_head.app, name="head")
 
 
 class Side(StrEnum):

@@ -26,9 +26,13 @@ __all__ = ["Parts", "parts_of", "read_parts"]
 
 Sigma = float | FloatArray | None
 
+# What a file of one surface ends in; all else may be a head.
+_SURFACE_FILES = (".stl", ".ply", ".off", ".vtp", ".gii")
+_FREESURFER_MAGIC = b"\xff\xff\xfe"
 # What FreeSurfer and its companions call the surfaces of a subject.
 _FREESURFER = (
-    "bem/outer_skin.surf", "bem/outer_skull.surf", "bem/inner_skull.surf",
+    "bem/outer_skin.surf", "bem/outer_skull.surf", "bem/inner_skull.surf", "bem/watershed/*_outer_skin_surface",
+    "bem/watershed/*_outer_skull_surface", "bem/watershed/*_inner_skull_surface",
     "surf/lh.pial", "surf/lh.white", "surf/rh.pial", "surf/rh.white",
 )  # fmt: skip
 
@@ -104,7 +108,7 @@ def read_parts(path: str | os.PathLike[str]) -> Parts:
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists; got {str(file)!r}.")
     refused = ""
-    if file.is_dir() or file.suffix.lower() in (".msh", ".toml", ".fif", ".npz"):
+    if not _is_surface(file):
         try:
             return parts_of(read_head(file))
         except FileNotFoundError:
@@ -114,14 +118,24 @@ def read_parts(path: str | os.PathLike[str]) -> Parts:
     try:
         named = _loose(file)
     except ValueError:
-        if refused and file.suffix.lower() != ".npz":
+        if refused:
             raise ValueError(refused) from None  # it knows better what the file should hold
         raise
     if not named:
         raise ValueError(refused or f"{file.name} must hold surfaces; got none.")
     surfaces, sigmas = zip(*named, strict=True)
     whole = len(surfaces) > 1 or file.suffix.lower() == ".toml"
-    return Parts(file.stem, surfaces, sigmas, refused=refused if whole else "", is_head=whole)
+    # An .npz file of surfaces is no head of this program, and not meant to be one.
+    told = whole and file.suffix.lower() != ".npz"
+    return Parts(file.stem, surfaces, sigmas, refused=refused if told else "", is_head=whole)
+
+
+def _is_surface(file: Path) -> bool:
+    """Return whether a file holds one surface, by its ending or first bytes."""
+    if file.is_dir():
+        return False
+    with file.open("rb") as stream:
+        return file.suffix.lower() in _SURFACE_FILES or stream.read(3) == _FREESURFER_MAGIC
 
 
 def _loose(file: Path) -> list[tuple[Surface, tuple[Sigma, Sigma]]]:
@@ -131,7 +145,7 @@ def _loose(file: Path) -> list[tuple[Surface, tuple[Sigma, Sigma]]]:
         meshes_of = sorted(file.glob("*.msh"))
         if len(meshes_of) == 1:
             return _loose(meshes_of[0])
-        found = [file / name for name in _FREESURFER if (file / name).is_file()]
+        found = [one for name in _FREESURFER for one in sorted(file.glob(name)) if one.is_file()]
         return [(read_surface(one, name=one.name.removesuffix(".surf")), unknown) for one in found]
     suffix = file.suffix.lower()
     if suffix == ".toml":

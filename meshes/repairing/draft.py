@@ -60,5 +60,5 @@ class Draft:
         """Return the draft with other triangles on the same vertices; vertices that none uses are dropped."""
         rows = np.asarray(triangles, dtype=np.int64).reshape(-1, 3)
         used, index = np.unique(rows, return_inverse=True)
-        surface = Surface(self.surface.vertices[used], index.reshape(-1, 3), self.surface.name)
+        surface = Surface(self.surface.vertices[used], index.reshape(-1, 3).astype(np.int32), self.surface.name)
         return Draft(surface, self.start[used], self.notes)

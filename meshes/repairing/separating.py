@@ -14,6 +14,9 @@ from meshes.repairing.untangling import untangled
 
 __all__ = ["Gap", "demanded", "separated"]
 
+# Surfaces that crossed are pushed apart by so much (mm), so that they do not stay in contact.
+_CLEAR = 0.1
+
 Gap = tuple[int, int, bool, float]
 """Two surfaces' numbers, whether the first lies in the second, and their least distance (mm)."""
 
@@ -97,8 +100,7 @@ def _pushed(
 ) -> dict[int, Draft]:
     """Return those of two surfaces that had to move, after a push or two."""
     i, j, nested, distance = gap
-    # A little more than nothing, so that surfaces that crossed do not stay in contact.
-    clear = max(distance, 0.05)
+    clear = max(distance, _CLEAR)
     overlap = 0.0
     if crossing.count:
         overlap = measure_pair(drafts[i].surface, drafts[j].surface, nested=nested, crossings=crossing).overlap
