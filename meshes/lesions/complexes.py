@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from meshes.partitions import merged_surface
 from meshes.refine import split_surface
 from meshes.surface import Surface
 
-__all__ = ["Complex"]
+__all__ = ["Complex", "Part", "soup"]
 
 BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.int64]
@@ -29,6 +30,38 @@ _SPLITS = 6
 
 _ATTEMPTS = 8
 """Rounds of keeping triangles as cut around places where mended ones cross."""
+
+
+class Part(NamedTuple):
+    """Triangles by their corners.
+
+    Attributes
+    ----------
+    corners : ndarray, shape (n, 3, 3)
+        mm.
+    owner : ndarray, shape (n,)
+        Number of the interface of each.
+    sigmas : ndarray, shape (n, 2)
+        Conductivity inside and outside (S/m).
+    """
+
+    corners: FloatArray
+    owner: IndexArray
+    sigmas: FloatArray
+
+    @classmethod
+    def none(cls) -> Part:
+        """Return no triangles."""
+        return cls(np.empty((0, 3, 3)), np.empty(0, dtype=np.int64), np.empty((0, 2)))
+
+
+def soup(corners: FloatArray) -> Surface:
+    """Return triangles, shape (n, 3, 3), as a surface on vertices of their own."""
+    return _surface(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
+
+
+def _surface(points: FloatArray, triangles: npt.NDArray[np.integer], name: str = "all") -> Surface:
+    return Surface(points, triangles.astype(np.int32), name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +105,7 @@ class Complex:
         has = self.sigmas == sigma
         first, second = np.flatnonzero(has[:, 0] & ~has[:, 1]), np.flatnonzero(has[:, 1] & ~has[:, 0])
         turned = np.concatenate([self.triangles[first], self.triangles[second][:, ::-1]])
-        return Surface(self.points, turned, f"region of {sigma:g} S/m"), np.concatenate([first, second])
+        return _surface(self.points, turned, f"region of {sigma:g} S/m"), np.concatenate([first, second])
 
     def split_near(self, cutter: Surface, tissues: Sequence[float], edge: float) -> Complex:
         """Return the complex with edges near a surface halved where they are longer than one and a half times `edge`.
@@ -98,27 +131,29 @@ class Complex:
             marked[rows[near]] = True
             if not near.any():
                 break
-            surface, parent = split_surface(Surface(current.points, current.triangles, "all"), marked)
+            surface, parent = split_surface(_surface(current.points, current.triangles), marked)
             current = Complex(
                 surface.vertices, surface.triangles.astype(np.int64), current.owner[parent], current.sigmas[parent]
             )
         return current
 
-    def with_corners(self, corners: FloatArray, owner: IndexArray, sigmas: FloatArray) -> Complex:
-        """Return the complex with more triangles, given by their corners (mm); what lies on a known point is it.
+    def with_parts(self, parts: Sequence[Part]) -> Complex:
+        """Return the complex with more triangles; a corner that lies on a known point is that point.
 
         Triangles two corners of which are one point are left out.
         """
         from scipy.spatial import cKDTree
 
+        corners = np.concatenate([part.corners for part in parts])
         found = corners.reshape(-1, 3)
         distance, known = cKDTree(self.points).query(found, distance_upper_bound=_SAME)
         number = np.where(np.isfinite(distance), known, -1)
         fresh = np.flatnonzero(number < 0)
         # Each point stands for those within reach of it; the first in the list gives the coordinates.
-        pairs = cKDTree(found[fresh]).query_pairs(_SAME, output_type="ndarray") if len(fresh) else np.empty((0, 2), int)
         first = np.arange(len(fresh))
-        np.minimum.at(first, pairs.max(axis=1), pairs.min(axis=1))
+        if len(fresh):
+            pairs = cKDTree(found[fresh]).query_pairs(_SAME, output_type="ndarray")
+            np.minimum.at(first, pairs.max(axis=1), pairs.min(axis=1))
         kept, which = np.unique(first, return_inverse=True)
         number[fresh] = len(self.points) + which
         triangles = number.reshape(-1, 3)
@@ -126,8 +161,8 @@ class Complex:
         return Complex(
             np.concatenate([self.points, found[fresh[kept]]]),
             np.concatenate([self.triangles, triangles[whole]]),
-            np.concatenate([self.owner, owner[whole]]),
-            np.concatenate([self.sigmas, sigmas[whole]]),
+            np.concatenate([self.owner, np.concatenate([part.owner for part in parts])[whole]]),
+            np.concatenate([self.sigmas, np.concatenate([part.sigmas for part in parts])[whole]]),
         )
 
     def kept(self, rows: BoolArray) -> Complex:
@@ -194,7 +229,7 @@ class Complex:
                 found.append(old[number])  # nothing of it was touched, so its conductivities are as they were
                 continue
             used, triangles = np.unique(self.triangles[mine], return_inverse=True)
-            surface = Surface(self.points[used], triangles.reshape(-1, 3), name)
+            surface = _surface(self.points[used], triangles.reshape(-1, 3), name)
             found.append(Interface(surface, self.sigmas[mine, 0], self.sigmas[mine, 1]))
         return tuple(found)
 
@@ -206,9 +241,10 @@ def _crossing_points(result: Complex, movable: BoolArray) -> IndexArray:
     low, high = corners[touched].min(axis=(0, 1)), corners[touched].max(axis=(0, 1))
     near = np.flatnonzero(((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1))
     used, triangles = np.unique(result.triangles[near], return_inverse=True)
-    patch = Surface(result.points[used], triangles.reshape(-1, 3), "patch")
+    patch = _surface(result.points[used], triangles.reshape(-1, 3))
     first, second = crossing_pairs([patch])
     one, other = patch.triangles[first], patch.triangles[second]
     # Those with a common edge lie on each other at most, which normals forbid.
     cross = (one[:, :, None] == other[:, None, :]).sum(axis=(1, 2)) < 2
-    return used[np.unique(np.concatenate([one[cross], other[cross]]))]
+    points: IndexArray = used[np.unique(np.concatenate([one[cross], other[cross]]))]
+    return points

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from meshes.arrays import FloatArray
 from meshes.checks import winding_numbers
@@ -81,22 +82,20 @@ def without_cortex(head: HeadModel, lesion: Surface, wall: Surface, margin: floa
     inside = _within(points, lesion, wall, margin)
     targets = {name: head.targets[name] for name, bad in zip(head.targets, inside, strict=True) if not bad}
     return Cortex(
-        Surface(cortex.vertices[used], triangles.reshape(-1, 3), cortex.name),
+        Surface(cortex.vertices[used], triangles.reshape(-1, 3).astype(np.int32), cortex.name),
         regions,
         {name: point for name, point in targets.items() if name in regions},
         losses,
     )
 
 
-def _within(
-    points: FloatArray, lesion: Surface, wall: Surface, margin: float
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _within(points: FloatArray, lesion: Surface, wall: Surface, margin: float) -> npt.NDArray[np.bool_]:
     """Return which points lie in the lesion, or nearer to its wall than the margin."""
     import igl
 
     if not len(points):
         return np.zeros(0, dtype=np.bool_)
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = winding_numbers(points, lesion) > 0.5
+    found: npt.NDArray[np.bool_] = winding_numbers(points, lesion) > 0.5
     if len(wall.triangles):
         squared = igl.point_mesh_squared_distance(points, wall.vertices, wall.triangles.astype(np.int64))[0]
         found |= squared < margin**2

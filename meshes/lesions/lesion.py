@@ -17,9 +17,9 @@ from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface, winding_numbers
 from meshes.conductivities import head_tissues
 from meshes.head import HeadModel
-from meshes.lesions.complexes import Complex
+from meshes.lesions.complexes import Complex, Part, soup
 from meshes.lesions.cortex import without_cortex
-from meshes.lesions.cutting import cut_solid
+from meshes.lesions.cutting import Pieces, cut_solid
 from meshes.lesions.shapes import ellipsoid, mask_surface, read_mask
 from meshes.surface import Surface
 from meshes.tissues import TISSUES
@@ -197,14 +197,12 @@ def _cut(whole: Complex, lesion: Surface, replaced: Sequence[float], sigma: floa
     """Put the lesion, with the given conductivity and number of interface, into a head's complex."""
     done = np.zeros(len(whole.triangles), dtype=np.bool_)
     inside = np.zeros(len(done))
-    corners, owner, sigmas, volumes, walls = [], [], [], [], []
+    found: list[Part] = [Part.none()]
+    walls: list[Part] = [Part.none()]
+    volumes = []
     split = False
     for tissue in replaced:
         solid, row = whole.region(tissue)
-        low, high = solid.corners.min(axis=(0, 1)), solid.corners.max(axis=(0, 1))
-        if not len(row) or (lesion.vertices.max(axis=0) < low).any() or (lesion.vertices.min(axis=0) > high).any():
-            volumes.append(0.0)
-            continue
         cut = cut_solid(solid, lesion)
         volumes.append(cut.volume)
         touched = np.zeros(len(row), dtype=np.bool_)
@@ -212,38 +210,29 @@ def _cut(whole: Complex, lesion: Surface, replaced: Sequence[float], sigma: floa
         # A triangle between two of the tissues is cut with the first.
         new = touched & ~done[row]
         turned = whole.sigmas[row, 0] != tissue
-        for pieces, within in ((cut.outside, False), (cut.inside, True)):
-            mine = new[pieces.parent]
-            parent, at = pieces.parent[mine], pieces.corners[mine]
-            at = np.where(turned[parent][:, None, None], at[:, ::-1], at)
-            sides = whole.sigmas[row[parent]]
-            if within:
-                np.add.at(inside, row[parent], Surface(at.reshape(-1, 3), np.arange(3 * len(at)).reshape(-1, 3)).areas)
-                sides = np.where(np.isin(sides, replaced), sigma, sides)
-            else:
-                split |= bool(mine.any())
-            corners.append(at)
-            owner.append(whole.owner[row[parent]])
-            sigmas.append(sides)
+        outer, inner = (_part(whole, row, turned, pieces, new) for pieces in (cut.outside, cut.inside))
+        np.add.at(inside, row[cut.inside.parent[new[cut.inside.parent]]], soup(inner.corners).areas)
+        split |= bool(len(outer.corners))
+        found += [outer, inner._replace(sigmas=np.where(np.isin(inner.sigmas, replaced), sigma, inner.sigmas))]
+        count = len(cut.wall.corners)
+        walls.append(Part(cut.wall.corners, np.full(count, number), np.tile([sigma, tissue], (count, 1))))
         done[row[touched]] = True
-        walls.append(cut.wall.corners)
-        corners.append(cut.wall.corners)
-        owner.append(np.full(len(cut.wall.corners), number))
-        sigmas.append(np.tile([sigma, tissue], (len(cut.wall.corners), 1)))
-    wall = np.concatenate([np.empty((0, 3, 3)), *walls])
-    every = whole.kept(~done)
-    if corners:
-        every = every.with_corners(np.concatenate(corners), np.concatenate(owner), np.concatenate(sigmas))
-    fresh = np.zeros(len(every.points), dtype=np.bool_)
+    result = whole.kept(~done).with_parts(found + walls)
+    fresh = np.zeros(len(result.points), dtype=np.bool_)
     if split:
-        fresh[every.triangles[int((~done).sum()) :]] = True
-    return _Cut(
-        every.kept(every.sigmas[:, 0] != every.sigmas[:, 1]),
-        fresh,
-        Surface(wall.reshape(-1, 3), np.arange(3 * len(wall)).reshape(-1, 3), lesion.name),
-        volumes,
-        inside,
-    )
+        fresh[result.triangles[int((~done).sum()) :]] = True
+    wall = soup(np.concatenate([part.corners for part in walls]))
+    return _Cut(result.kept(result.sigmas[:, 0] != result.sigmas[:, 1]), fresh, wall, volumes, inside)
+
+
+def _part(
+    whole: Complex, row: IndexArray, turned: npt.NDArray[np.bool_], pieces: Pieces, wanted: npt.NDArray[np.bool_]
+) -> Part:
+    """Return the pieces of the wanted triangles of a region's boundary, which are triangles `row` of the complex."""
+    mine = wanted[pieces.parent]
+    parent, corners = pieces.parent[mine], pieces.corners[mine]
+    corners = np.where(turned[parent][:, None, None], corners[:, ::-1], corners)
+    return Part(corners, whole.owner[row[parent]], whole.sigmas[row[parent]])
 
 
 def _conductivity(head: HeadModel, value: float | str) -> float:
@@ -314,13 +303,13 @@ def _where(head: HeadModel, lesion: Surface, replaced: Sequence[float]) -> str:
 
 def _check_left(head: HeadModel, whole: Complex, cut: _Cut, replaced: Sequence[float]) -> None:
     """Raise if a surface around a replaced tissue is all but swallowed."""
-    areas = Surface(whole.points, whole.triangles).areas
+    areas = soup(whole.corners).areas
     for number, interface in enumerate(head.interfaces):
         mine = (whole.owner == number) & np.isin(whole.sigmas[:, 0], replaced)
         share = float(cut.inside[mine].sum() / max(areas[mine].sum(), 1e-300))
         if share > 1.0 - _LEAST:
             raise ValueError(
-                f"{cut.wall.name} must leave a tenth of each surface at least; got one that takes {share:.0%} of "
+                f"The lesion must leave a tenth of each surface at least; got one that takes {share:.0%} of "
                 f"{interface.name}. Check units (mm) and frame, or leave that surface out of the head."
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +122,7 @@ def _level_set(level: Level, low: FloatArray, high: FloatArray, edge: float, nam
     spacing = edge / _MEAN_EDGE
     low, high = low - 2.0 * spacing, high + 2.0 * spacing
     mesh = Manifold.level_set(level, [*low.tolist(), *high.tolist()], spacing).to_mesh64()
-    return Surface(np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts).astype(np.int64), name)
+    return Surface(np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts).astype(np.int32), name)
 
 
 def read_mask(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.generic], FloatArray]:
@@ -140,7 +141,7 @@ def read_mask(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.generic], Fl
     if not file.is_file():
         raise FileNotFoundError(f"path must be a mask volume; got {file}, which is no file.")
     try:
-        image = nib.load(file)
+        image: Any = nib.load(file)
         return np.asarray(image.dataobj), np.asarray(image.affine, dtype=np.float64)
     except Exception as problem:  # nibabel raises what its parts raise: zlib, OSError, its own
         raise ValueError(
