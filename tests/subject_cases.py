@@ -42,9 +42,9 @@ def write_volume(file, directions=None, centre=CENTRE):
     """Write an empty volume whose header says where the surfaces lie."""
     file.parent.mkdir(parents=True, exist_ok=True)
     header = MGHHeader()
-    header.set_data_shape((256, 256, 256))
+    header.set_data_shape((16, 16, 16))
     header["Mdc"], header["Pxyz_c"] = axes() if directions is None else directions, centre
-    MGHImage(np.zeros((256, 256, 256), dtype=np.uint8), None, header).to_filename(file)
+    MGHImage(np.zeros((16, 16, 16), dtype=np.uint8), None, header).to_filename(file)
 
 
 def write_labels(file, count, labels):

@@ -1,4 +1,4 @@
-"""The commands about one head: ``efield head check``."""
+"""The commands about one head: ``efield head check``, ``efield head import``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Look at one head, or take one in: check.",
+    help="Look at one head, or take one in: check, import.",
 )
 
 
@@ -62,3 +62,66 @@ def check(
 
     with complaints():
         run(head, png=png, picture=picture, json_file=json_file, point=point, resolution=resolution, verbose=verbose)
+
+
+@app.command(
+    "import",
+    epilog="""
+Examples:
+
+- **efield head import m2m_ernie --merge eyes=scalp** : a SimNIBS folder; then `--head m2m_ernie` works everywhere
+- **efield head import subjects/bert --repair** : a FreeSurfer folder with the surfaces of mne watershed_bem
+- **efield head import head.toml --name sub-01 --conductivity skull=0.008** : a list of surfaces
+- **efield head import sub-01-bem.fif --conductivities mne --out sub-01.npz** : into a file, for `--head sub-01.npz`
+
+Heads are kept in the user's cache, or in the folder that the variable EFIELD_HEADS names.
+""",
+)
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder of a head; see `meshes.read_head`.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What --head shall call it; default: the name of the file or folder.")
+    ] = None,
+    conductivity: Annotated[
+        list[str] | None,
+        typer.Option("--conductivity", metavar="TISSUE=VALUE", help="Conductivity of a tissue (S/m); may be repeated."),
+    ] = None,
+    conductivities: Annotated[
+        str | None,
+        typer.Option("--conductivities", metavar="TABLE", help="Table of conductivities; `efield heads` lists them."),
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option("--merge", metavar="OLD=NEW", help="Take a tissue as part of another; may be repeated."),
+    ] = None,
+    tissue: Annotated[
+        list[str] | None,
+        typer.Option("--tissue", metavar="TAG=TISSUE", help="Tissue of a mesh's tag, for example 5=scalp."),
+    ] = None,
+    cortex: Annotated[
+        list[Path] | None, typer.Option("--cortex", metavar="FILE", help="Surface where fields are asked for.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend open, crossing and touching surfaces first, and say what moved.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.npz", help="Write here instead of into the cache.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an imported head of this name.")] = False,
+) -> None:
+    """Read a head of another program once, check it, and keep it for --head."""
+    from efield.cli.head_import import run
+
+    with complaints():
+        run(
+            path,
+            name=name,
+            table=conductivities,
+            conductivity=conductivity or [],
+            merge=merge or [],
+            tissue=tissue or [],
+            cortex=cortex or [],
+            repair=repair,
+            out=out,
+            overwrite=overwrite,
+        )

@@ -33,7 +33,7 @@ PathLike = str | os.PathLike[str]
 CortexLike = Surface | PathLike | Sequence[PathLike]
 
 # How large a head may be (mm): phantoms and animals too, but no head in metres.
-_SMALLEST, _LARGEST = 5.0, 1000.0
+_SMALLEST, _SMALLEST_PIECE, _LARGEST = 5.0, 0.5, 1000.0
 # What surfaces are called, by the tissues inside and outside; others are called INSIDE_in_OUTSIDE.
 NAMES = {
     ("scalp", AIR): "scalp",
@@ -127,13 +127,16 @@ def assembled_head(
 
 
 def check_size(surfaces: Sequence[Surface]) -> None:
-    """Raise `ValueError` unless the largest surface has about a head's size: metres, and micrometres, are told."""
-    size, name = max((float(np.ptp(surface.vertices, axis=0).max()), surface.name) for surface in surfaces)
-    if not _SMALLEST <= size <= _LARGEST:
-        raise ValueError(
-            f"{name} must be {_SMALLEST:g} to {_LARGEST:g} mm across; got {size:.3g} mm. Check the unit of the file: "
-            'positions are mm; a list of surfaces may say unit = "m".'
-        )
+    """Raise `ValueError` unless surfaces have about the sizes of a head's: metres, and micrometres, are told."""
+    sizes = [float(np.ptp(surface.vertices, axis=0).max()) for surface in surfaces]
+    head = int(np.argmax(sizes))
+    for number, (size, surface) in enumerate(zip(sizes, surfaces, strict=True)):
+        least = _SMALLEST if number == head else _SMALLEST_PIECE
+        if not least <= size <= _LARGEST:
+            raise ValueError(
+                f"{surface.name} must be {least:g} to {_LARGEST:g} mm across; got {size:.3g} mm. Check the unit of the "
+                'file: positions are mm; a list of surfaces may say unit = "m".'
+            )
 
 
 def repaired(surfaces: Sequence[Surface]) -> tuple[tuple[Surface, ...], str]:
