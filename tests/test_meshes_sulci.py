@@ -43,7 +43,7 @@ def sheet(step, *, bend=0.0, half=40.0):
 @pytest.fixture(scope="module")
 def heads():
     return {
-        "pycortex": meshes.load_head("pycortex", resolution="fast"),
+        "pycortex": meshes.load_head("pycortex", resolution="standard"),
         "fsaverage": meshes.load_head("fsaverage"),
     }
 

@@ -183,7 +183,7 @@ class Target:
         Returns
         -------
         Target
-            On the nearest cortex of the point's side, if that is within 10 mm; else the mapped point itself. `source`
+            On the nearest cortex of the point's side, if that is within 8 mm; else the mapped point itself. `source`
             says how far it was moved.
 
         Raises

@@ -26,7 +26,7 @@ WAYS = ("region", "labels", "transfer", "mni")
 BALL = 12.0
 """Labels count within this distance of a region's MNI point (mm, in MNI space)."""
 
-_DEEP = 10.0
+_DEEP = 8.0
 """A point that is farther from the cortex (mm) stays where it is."""
 
 _MIDLINE = 2.0
@@ -267,7 +267,7 @@ def cortex_at_mni(head: HeadModel, point: npt.ArrayLike, *, mni: MniMap | None =
     Returns
     -------
     position : ndarray, shape (3,)
-        On the cortex of the point's side (mm, head); the mapped point itself where that is farther than 10 mm.
+        On the cortex of the point's side (mm, head); the mapped point itself where that is farther than 8 mm.
     source : str
         What was done, in a sentence.
 
@@ -289,7 +289,7 @@ def cortex_at_mni(head: HeadModel, point: npt.ArrayLike, *, mni: MniMap | None =
         return mapped, f"{text}; no cortex on that side, left where it is"
     closest, _, distance = closest_points(sheet, mapped[None])
     if distance[0] > _DEEP:
-        return mapped, f"{text}; {distance[0]:.1f} mm from the cortex, left where it is"
+        return mapped, f"{text}; {distance[0]:.1f} mm from the cortex of its side, left where it is"
     return closest[0], f"{text} and moved by {distance[0]:.1f} mm to the nearest cortex of its side"
 
 
