@@ -31,12 +31,7 @@ def closed(draft: Draft, *, tolerance: float, longest: int) -> Draft:
         Holes of at most so many edges are filled.
     """
     draft = _without_doubles(_seamless(draft, tolerance))
-    draft = _without_debris(draft)
-    edges = edge_uses(draft.surface)
-    if (edges.uses > 2).any():
-        crowded = (edges.uses > 2)[edges.of_triangle].any(axis=1)
-        draft = _without_debris(draft.with_triangles(draft.surface.triangles[~crowded]))
-        draft = draft.noted(f"cut out {int(crowded.sum())} triangles at edges with more than two")
+    draft = _without_fins(_without_debris(draft))
     draft = _oriented(draft)
     if (edge_uses(draft.surface).uses == 1).any():
         draft, _ = filled(draft, longest=longest)
@@ -72,32 +67,35 @@ def _seamless(draft: Draft, tolerance: float) -> Draft:
 
 
 def _without_doubles(draft: Draft) -> Draft:
-    """Drop triangles with a vertex twice, all but one of equal triangles, and both of two that are back to back."""
+    """Drop triangles with a vertex twice, all but one of those with the same vertices, and unused vertices."""
     triangles = draft.surface.triangles.astype(np.int64)
-    whole = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
-    kept = triangles[whole]
-    order = np.argsort(kept, axis=1)
-    # Even permutations of the sorted corners turn one way, odd ones the other.
-    odd = np.isin(order @ np.array([9, 3, 1]), [0 * 9 + 2 * 3 + 1, 1 * 9 + 0 * 3 + 2, 2 * 9 + 1 * 3 + 0])
-    _, first, which, uses = np.unique(
-        np.sort(kept, axis=1), axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    which = which.reshape(-1)
-    balance = np.bincount(which, weights=np.where(odd, -1.0, 1.0), minlength=len(first))
-    good = (balance != 0.0) & (uses >= 1)
-    # Of several, one that is turned as most are.
-    wanted = np.where(odd, -1.0, 1.0) == np.sign(balance)[which]
-    rows = np.flatnonzero(wanted & good[which])
-    rows = rows[np.unique(which[rows], return_index=True)[1]]
+    kept = triangles[(triangles != np.roll(triangles, 1, axis=1)).all(axis=1)]
+    rows = np.sort(np.unique(np.sort(kept, axis=1), axis=0, return_index=True)[1])
     spare = len(draft.surface.vertices) - len(np.unique(triangles))
-    if len(rows) == len(triangles) and not spare:
-        return draft
     notes = []
     if len(rows) < len(triangles):
         notes.append(f"dropped {len(triangles) - len(rows)} double or collapsed triangles")
     if spare:
         notes.append(f"dropped {spare} vertices that no triangle uses")
-    return draft.with_triangles(kept[np.sort(rows)]).noted(*notes)
+    return draft.with_triangles(kept[rows]).noted(*notes) if notes else draft
+
+
+def _without_fins(draft: Draft) -> Draft:
+    """Drop triangles that stand on an edge of two others and end in the open; where sheets meet, cut them apart."""
+    count = len(draft.surface.triangles)
+    while True:
+        edges = edge_uses(draft.surface)
+        loose = (edges.uses == 1)[edges.of_triangle].any(axis=1) & (edges.uses > 2)[edges.of_triangle].any(axis=1)
+        if not loose.any():
+            break
+        draft = draft.with_triangles(draft.surface.triangles[~loose])
+    if len(draft.surface.triangles) < count:
+        draft = draft.noted(f"dropped {count - len(draft.surface.triangles)} triangles that stand on the surface")
+    crowded = (edges.uses > 2)[edges.of_triangle].any(axis=1)
+    if not crowded.any():
+        return draft
+    rest = _without_debris(draft.with_triangles(draft.surface.triangles[~crowded]))
+    return rest.noted(f"cut out {int(crowded.sum())} triangles at edges with more than two")
 
 
 def _without_debris(draft: Draft) -> Draft:

@@ -16,6 +16,8 @@ __all__ = ["Gap", "demanded", "separated"]
 
 # Surfaces that crossed are pushed apart by so much (mm), so that they do not stay in contact.
 _CLEAR = 0.1
+# After so many rounds without fewer crossings it stops.
+_PATIENCE = 6
 
 Gap = tuple[int, int, bool, float]
 """Two surfaces' numbers, whether the first lies in the second, and their least distance (mm)."""
@@ -73,8 +75,14 @@ def separated(
     current = list(drafts)
     before = [draft.surface.vertices for draft in drafts]
     touched = set(range(len(drafts)))
+    fewest, since = np.inf, 0
     for _ in range(rounds):
         _, mutual = crossing_counts([draft.surface for draft in current])
+        total = sum(spot.count for spot in mutual.values())
+        since = 0 if total < fewest else since + 1
+        fewest = min(total, fewest)
+        if total and since == _PATIENCE:
+            break  # what is left needs more than max_move
         changed: set[int] = set()
         for i, j, nested, distance in gaps:
             crossing = mutual.get((min(i, j), max(i, j)), Spot(0))
@@ -107,12 +115,11 @@ def _pushed(
     free = [k for k in (i, j) if drafts[k].surface.name not in keep]
     results: dict[int, Draft] = {}
     for k in free:
-        other = j if k == i else i
-        fixed = results.get(other, drafts[other]).surface
-        moved = drafts[k].surface
+        # Both look at where the other one was, so that each makes its half of the way.
+        fixed, moved = drafts[j if k == i else i].surface, drafts[k].surface
         demand = Clearance(moved.name, fixed.name, nested and k == i, clear, around=nested and k == j)
-        share = 1.0 if len(free) == 1 else 0.5
-        pushed, _ = keep_clear(moved, fixed, demand, steps=2, share=share, reach=overlap + 2.0 * clear + 2.0)
+        share = 1.0 if len(free) == 1 else 0.4
+        pushed, _ = keep_clear(moved, fixed, demand, steps=1, share=share, reach=overlap + 2.0 * clear + 2.0)
         placed = drafts[k].with_vertices(pushed.vertices, max_move)
         if np.abs(placed.surface.vertices - moved.vertices).max() > 1e-6:
             results[k] = placed
