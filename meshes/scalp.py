@@ -17,7 +17,7 @@ from meshes.surface import Surface
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
 
-__all__ = ["closest_points", "scalp_point", "scalp_points"]
+__all__ = ["cast_rays", "closest_points", "scalp_point", "scalp_points"]
 
 
 def closest_points(surface: Surface, points: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[np.int64], FloatArray]:
@@ -56,6 +56,52 @@ def closest_points(surface: Surface, points: npt.ArrayLike) -> tuple[FloatArray,
     )
 
 
+# How far beside a ray it is cast again, and within which distance crossings are one (mm).
+_ASIDE = 1e-6
+_ONE = 1e-3
+
+
+def cast_rays(surface: Surface, starts: npt.ArrayLike, directions: npt.ArrayLike) -> list[FloatArray]:
+    """Return the distances at which rays cross a surface.
+
+    Parameters
+    ----------
+    surface : Surface
+        Any triangles.
+    starts : array_like, shape (n, 3)
+        Where the rays start (mm).
+    directions : array_like, shape (n, 3)
+        Where they go; unit vectors give distances in mm.
+
+    Returns
+    -------
+    list of ndarray, shape (n_crossings,)
+        For each ray the distances (mm), in ascending order; crossings within 0.001 mm, such as those of two triangles
+        at their common edge, count once.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not of finite vectors, or differ in length.
+    """
+    origins, ways = arrays.vectors(starts, "starts"), arrays.vectors(directions, "directions")
+    if len(origins) != len(ways):
+        raise ValueError(f"directions must be as many as starts, {len(origins)}; got {len(ways)}.")
+    if not len(origins):
+        return []
+    tree, triangles = _tree(surface)
+    # By rounding a ray through an edge can miss both its triangles; of three rays side by side one meets them.
+    aside = np.cross(ways, np.eye(3)[np.abs(ways).argmin(axis=1)])
+    aside *= _ASIDE / np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-300)
+    shifts = (0.0, aside, np.cross(aside, ways) - 0.7 * aside)
+    beams = [tree.intersect_ray(surface.vertices, triangles, origins + shift, ways) for shift in shifts]
+    found = []
+    for hits in zip(*beams, strict=True):
+        along = np.sort(np.array([hit[1] for beam in hits for hit in beam], dtype=np.float64))
+        found.append(along[np.diff(along, prepend=-1.0) > _ONE])
+    return found
+
+
 def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0) -> tuple[FloatArray, FloatArray]:
     """Return the scalp points closest to given ones, and the scalp's smoothed outward normals there.
 
@@ -85,6 +131,10 @@ def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0
     The mean of the vertex normals, interpolated to the triangles' edge middles within `radius`, weighted by area and by
     ``(1 - (d / radius)^2)^2`` with the distance d, so that the normal turns smoothly as the point moves and does not
     follow the facets. What faces away from the closest triangle (behind an ear) does not count.
+
+    On a sphere of 90 mm with edges of 14, 7 and 3.4 mm it is off by at most 0.23, 0.08 and 0.02 degrees, facets by 5.3,
+    2.6 and 1.3. On the upper scalp of the shipped heads it turns by 0.6 degrees per mm in the median, as on that sphere,
+    and by 1.6 or less at 99 % of places (facets jump by 5 to 11 degrees there); a radius of 25 mm would make it 1.1.
     """
     width = arrays.positive(radius, "radius")
     surface = head.scalp
