@@ -11,8 +11,18 @@ from scipy import ndimage
 from meshes.arrays import FloatArray
 from meshes.surface import Surface
 
-__all__ = ["Grid", "closed", "contour", "inside", "largest_piece", "opened", "outside_distance", "remeshed", "rounded_maximum",
-           "signed_distance"]  # fmt: skip
+__all__ = [
+    "Grid",
+    "closed",
+    "contour",
+    "inside",
+    "largest_piece",
+    "opened",
+    "outside_distance",
+    "remeshed",
+    "rounded_maximum",
+    "signed_distance",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -215,7 +225,7 @@ def _outward(mesh: Any, name: str) -> Surface:
     return surface if surface.volume > 0.0 else Surface(surface.vertices, surface.triangles[:, ::-1], name)
 
 
-def remeshed(surface: Surface, n_triangles: int, *, density: FloatArray | None = None) -> Surface:
+def remeshed(surface: Surface, n_triangles: int) -> Surface:
     """Return a surface of even triangles, their vertices on the given one.
 
     Parameters
@@ -224,8 +234,6 @@ def remeshed(surface: Surface, n_triangles: int, *, density: FloatArray | None =
         Closed and smooth, with several times as many triangles.
     n_triangles : int
         How many triangles are wanted; a few more or less come out.
-    density : ndarray, shape (n_vertices,), optional
-        How densely the new vertices lie, relative.
 
     Raises
     ------
@@ -242,8 +250,7 @@ def remeshed(surface: Surface, n_triangles: int, *, density: FloatArray | None =
     import pyvista
 
     faces = np.column_stack([np.full(len(surface.triangles), 3), surface.triangles]).ravel()
-    weights = None if density is None else np.ascontiguousarray(density, dtype=np.float64)
-    clustering = pyacvd.Clustering(pyvista.PolyData(surface.vertices, faces), weights)
+    clustering = pyacvd.Clustering(pyvista.PolyData(surface.vertices, faces))
     clustering.cluster(n_triangles // 2 + 2)
     even = _outward(clustering.create_mesh(), surface.name)
     _, _, nearest = igl.point_mesh_squared_distance(even.vertices, surface.vertices, surface.triangles.astype(np.int64))

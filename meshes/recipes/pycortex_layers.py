@@ -192,7 +192,7 @@ def _bone(data: Volumes, inner: Field, skin: Field) -> BoolArray:
     """Return the mask of compact bone: samseg's, and in the calvaria all that is as dark.
 
     Marrow is as bright in a T1 as the scalp, and samseg takes it for such, and often with it the outer table: in
-    places its skull ends at the inner table, with a step. The outer table is dark (less than 0.58 of white matter, where
+    places its skull ends at the inner table, with a step. The outer table is dark (less than 0.58 of white matter where
     it is thin and shares its voxels with marrow), and in large pieces, unlike vessels and fasciae of the scalp.
     """
     white = float(np.median(data.t1[np.isin(data.labels, WHITE)]))
