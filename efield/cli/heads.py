@@ -69,7 +69,7 @@ def check(
     epilog="""
 Examples:
 
-- **efield head import m2m_ernie --merge eyes=scalp** : a SimNIBS folder; then `--head m2m_ernie` works everywhere
+- **efield head import m2m_ernie --merge eyes=scalp** : a SimNIBS folder; then `--head ernie` works everywhere
 - **efield head import subjects/bert --repair** : a FreeSurfer folder with the surfaces of mne watershed_bem
 - **efield head import head.toml --name sub-01 --conductivity skull=0.008** : a list of surfaces
 - **efield head import sub-01-bem.fif --conductivities mne --out sub-01.npz** : into a file, for `--head sub-01.npz`

@@ -122,7 +122,9 @@ def check_import(name: str, *, overwrite: bool = False) -> Path:
     from meshes.heads import list_heads  # here, because that module loads imported heads
 
     if not _NAME.fullmatch(name):
-        raise ValueError(f"name must be of letters, digits, dots, dashes and underscores; got {name!r}.")
+        raise ValueError(
+            f"name must be of letters, digits, dots, dashes and underscores; got {name!r}. Pass another name."
+        )
     if name in list_heads():
         raise ValueError(f"name must not be that of a head that ships with the package; got {name!r}. Name another.")
     file = imported_file(name)
