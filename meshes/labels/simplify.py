@@ -48,6 +48,7 @@ _ROUNDS = 4
 """Rounds between two tests for crossing triangles."""
 
 _BATCHES = 60
+_UNDOINGS = 8
 
 
 def simplify(mesh: LabelMesh, triangles: int, *, size: FloatArray | None = None) -> LabelMesh:
@@ -85,7 +86,11 @@ def simplify(mesh: LabelMesh, triangles: int, *, size: FloatArray | None = None)
 
 
 def _batch(start: "_State", triangles: int) -> "_State":
-    """Return the state after some rounds; where that makes triangles cross, nothing is collapsed in them."""
+    """Return the state after some rounds; what makes triangles cross is taken back.
+
+    Taking back only where it crosses is quick, but may change the topology, as later collapses were allowed for what
+    earlier ones had left; then all is done again, with nothing collapsed there.
+    """
     locked = np.zeros(len(start.vertices), dtype=np.bool_)
     while True:
         state = start.copy(locked)
@@ -93,17 +98,24 @@ def _batch(start: "_State", triangles: int) -> "_State":
             if len(state.triangles) > triangles:
                 state.collapse_round(len(state.triangles) - triangles)
         bad = colliding(state.vertices, state.triangles)
-        if not len(bad):
-            state.refused += locked
-            return state
         touched = np.zeros(len(start.vertices), dtype=np.bool_)
-        touched[state.triangles[bad]] = True
-        touched = touched[state.became] & ~locked
-        if not touched.any():
-            raise ValueError(
-                f"mesh must be free of crossings to be simplified; got {len(bad)} crossing triangles, first at "
-                f"{np.round(state.vertices[state.triangles[bad[0]]].mean(axis=0), 1).tolist()} mm."
-            )
+        for _ in range(_UNDOINGS):
+            if not len(bad):
+                break
+            hit = np.zeros(len(start.vertices), dtype=np.bool_)
+            hit[state.triangles[bad]] = True
+            hit = hit[state.became] & ((state.became != np.arange(len(hit))) | state.moved(start))
+            touched |= hit
+            if not hit.any():
+                raise ValueError(
+                    f"mesh must be free of crossings to be simplified; got {len(bad)} crossing triangles, first at "
+                    f"{np.round(state.vertices[state.triangles[bad[0]]].mean(axis=0), 1).tolist()} mm."
+                )
+            state = state.without(start, hit)
+            bad = _colliding_near(state.vertices, state.triangles, hit)
+        if not len(bad) and state.euler() == start.euler():
+            state.refused += locked | touched
+            return state
         ring = touched[start.triangles].any(axis=1)
         locked[start.triangles[ring]] = True
 
@@ -131,6 +143,34 @@ class _State:
         other.locked = locked
         other.became = np.arange(len(self.vertices))
         return other
+
+    def moved(self, start: "_State") -> BoolArray:
+        """Tell which vertices do not stand where they did at the start."""
+        moved: BoolArray = (self.vertices != start.vertices).any(axis=1)
+        return moved
+
+    def without(self, start: "_State", vertices: BoolArray) -> "_State":
+        """Return the state with some vertices of the start, and all that became one with them, as they were."""
+        other = copy(self)
+        back = np.zeros(len(vertices), dtype=np.bool_)
+        back[self.became[vertices]] = True
+        back = back[self.became]
+        other.became = np.where(back, np.arange(len(back)), self.became)
+        other.vertices = np.where(back[:, None], start.vertices, self.vertices)
+        other.quadrics = np.where(back[:, None], start.quadrics, self.quadrics)
+        other.weights = np.where(back, start.weights, self.weights)
+        triangles = other.became[start.triangles]
+        left = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
+        other.triangles, other.sides = triangles[left], start.sides[left]
+        return other
+
+    def euler(self) -> int:
+        """Return the number of vertices less edges plus triangles."""
+        start, end = self.triangles.ravel(), np.roll(self.triangles, -1, axis=1).ravel()
+        key = np.minimum(start, end) * len(self.vertices) + np.maximum(start, end)
+        used = np.zeros(len(self.vertices), dtype=np.bool_)
+        used[start] = True
+        return int(used.sum()) - len(np.unique(key)) + len(self.triangles)
 
     def collapse_round(self, excess: int) -> None:
         """Collapse a set of edges that do not touch each other's triangles."""
@@ -348,3 +388,16 @@ def colliding(vertices: FloatArray, triangles: IndexArray) -> IndexArray:
     cross = ~share_edge(surface, first, second)
     folded = folded_pairs(surface)
     return np.unique(np.concatenate([first[cross], second[cross], folded.ravel()]))
+
+
+def _colliding_near(vertices: FloatArray, triangles: IndexArray, changed: BoolArray) -> IndexArray:
+    """Return the triangles that cross others, among those near some vertices; farther away nothing has changed."""
+    from scipy.spatial import cKDTree
+
+    corners = vertices[triangles]
+    centre = corners.mean(axis=1)
+    radius = np.linalg.norm(corners - centre[:, None], axis=2).max(axis=1)
+    mine = changed[triangles].any(axis=1)
+    distance, _ = cKDTree(centre[mine]).query(centre, distance_upper_bound=2.0 * radius.max())
+    rows = np.flatnonzero(mine | (distance <= radius + radius[mine].max()))
+    return rows[colliding(vertices, triangles[rows])]
