@@ -213,7 +213,7 @@ def _nesting(parts: Parts, measured: Sequence[SurfaceMeasures], parents: Sequenc
             continue
         if abs(outside - inside) > 1e-9 * inside:
             text = f"{one.name} has {outside:g} S/m outside, {measured[parent].name} around it {inside:g} S/m inside"
-            lines.append(_line("nesting", "fail", text, "the same tissue on both; or another order of surfaces"))
+            lines.append(_line("tissues", "fail", text, "the same tissue on both; or another order of surfaces"))
     return lines
 
 
