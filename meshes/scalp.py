@@ -133,7 +133,7 @@ def scalp_points(head: HeadModel, points: npt.ArrayLike, *, radius: float = 15.0
     follow the facets. What faces away from the closest triangle (behind an ear) does not count.
 
     On a sphere of 90 mm with edges of 14, 7 and 3.4 mm it is off by at most 0.23, 0.08 and 0.02 degrees, facets by 5.3,
-    2.6 and 1.3. On the upper scalp of the shipped heads it turns by 0.6 degrees per mm in the median, as on that sphere,
+    2.6 and 1.3. On the upper scalp of the shipped heads it turns by 0.6 degrees per mm in the median, as that sphere,
     and by 1.6 or less at 99 % of places (facets jump by 5 to 11 degrees there); a radius of 25 mm would make it 1.1.
     """
     width = arrays.positive(radius, "radius")

@@ -49,7 +49,7 @@ Cutini et al. 2011 as SimNIBS lists them (ElectrodeCaps_MNI)."""
 _STRETCH = (0.4, 2.5)
 
 # Found on the standard resolution by meshes.anatomy.fitting.estimate_mni_affine, as tests/test_meshes_mni.py finds it
-# again (mm, to MNI152). The commissures of the T1 come to lie 3 mm from where MNI152 has them.
+# again (mm, to MNI152). The commissures of the T1 come to lie 2.5 and 3.4 mm from where MNI152 has them.
 _PYCORTEX: FloatArray = np.array(
     [
         [1.05938, -0.01684, 0.02895, -0.02894],
@@ -82,8 +82,8 @@ class MniAffine:
 
     Examples
     --------
-    >>> MniAffine(MNI305_TO_MNI152, "fsaverage").to_mni([[10, -20, 35]]).round(3)
-    array([[ 10.694, -18.406,  36.139]])
+    >>> MniAffine(MNI305_TO_MNI152, "fsaverage").to_mni([[10, -20, 35]]).round(2)
+    array([[ 10.69, -18.41,  36.14]])
     """
 
     matrix: FloatArray
