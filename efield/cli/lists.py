@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from efield.cli.names import check_names, open_head
 from efield.cli.terminal import err, out
 
+if TYPE_CHECKING:
+    from meshes import HeadModel
+    from meshes.arrays import FloatArray
+
 __all__ = ["show_heads", "show_targets"]
+
+# How a target is found that is no region of the head.
+_WAYS = {
+    "region": "At a position that the head brings along",
+    "labels": "From atlas labels on the head's cortex",
+    "transfer": "A guess, carried over from fsaverage (efield target says how good)",
+    "mni": "A guess, by MNI coordinates (efield target says how good)",
+}
 
 
 def show_heads() -> None:
@@ -85,6 +99,7 @@ def show_targets(head_name: str, resolution: str) -> None:
 
     import efield
     import meshes
+    from meshes.anatomy.labels import SIDES
 
     check_names(head=head_name, resolution=resolution)
     head = open_head(head_name, resolution=resolution)
@@ -97,11 +112,40 @@ def show_targets(head_name: str, resolution: str) -> None:
     for column in ("centre (mm)", "depth"):
         table.add_column(column, justify="right", no_wrap=True)
     named = efield.list_targets()
-    for region in sorted(head.regions):
-        name, _, side = region.rpartition("-")
-        points = head.cortex.vertices[head.regions[region]]
-        depth = meshes.closest_points(head.scalp, points)[2].min()
-        x, y, z = np.round(points.mean(axis=0)) + 0.0
-        table.add_row(name, named.get(name, ""), side, f"{x:.0f}, {y:.0f}, {z:.0f}", f"{depth:.1f}")
+    found = sorted({key for key in head.regions if ":" not in key} | {f"{n}-{s}" for n in named for s in SIDES})
+    guessed: dict[str, list[str]] = {}
+    for key in found:
+        name, _, side = key.rpartition("-")
+        if key in head.regions:
+            points = head.cortex.vertices[head.regions[key]]
+        else:
+            points, how = _found(head, name, side)
+            guessed.setdefault(how, []).append(f"{name} {side}")
+        if len(points):
+            depth = meshes.closest_points(head.scalp, points)[2].min()
+            x, y, z = np.round(points.mean(axis=0)) + 0.0
+            table.add_row(name, named.get(name, ""), side, f"{x:.0f}, {y:.0f}, {z:.0f}", f"{depth:.1f}")
     out().print(table)
     err().print("Centre of the region's cortex (RAS) and its least distance from the scalp (mm).")
+    if labels := len(head.regions) - sum(key in head.regions for key in found):
+        err().print(f"{labels} labels on its cortex can be targets in Python: efield.Target.of_region(name, head).")
+    for how, names in guessed.items():
+        err().print(f"{how}: {', '.join(names)}.", markup=False)
+
+
+def _found(head: HeadModel, name: str, side: str) -> tuple[FloatArray, str]:
+    """Return the cortex of a target that is no region of the head, none if it cannot be found, and how it was found."""
+    import numpy as np
+
+    import efield
+    from meshes.anatomy.regions import find_region
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # said in what is returned
+            way = find_region(head, name, side=side).way
+            target = efield.Target.named(name, head, side=side, by=way)
+    except ValueError:
+        return np.empty((0, 3)), "Not to be found, give a position in Python"
+    points = target.position[None] if target.region is None else head.cortex.vertices[target.region]
+    return points, _WAYS[way]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from efield.cli.names import check_names, open_coil, open_head
+from efield.cli.names import check_names, open_coil, open_head, say_notes
 from efield.cli.terminal import err, show_facts, stages
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ def run(
     with stages() as progress:
         progress(f"load head {head_name}")
         head = open_head(head_name, resolution=resolution, conductivities=conductivities)
-        target = efield.Target.named(name, head, side=side)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            target = efield.Target.named(name, head, side=side)
+        say_notes(caught)
         progress("prepare the solver")
         solver = efield.BemSolver(head)
         result = efield.optimize(
