@@ -43,9 +43,9 @@ def measured(surface):
     return measure_surface(surface, crossing_counts([surface])[0][0])
 
 
-def torus(large=60.0, small=20.0):
-    made = trimesh.creation.torus(large, small, major_sections=40, minor_sections=20)
-    return meshes.Surface(made.vertices, made.faces, "torus")
+def torus(lift=0.0):
+    made = trimesh.creation.torus(60.0, 20.0, major_sections=40, minor_sections=20)
+    return meshes.Surface(made.vertices + np.array([0.0, 0.0, lift]), made.faces, "torus")
 
 
 def line(report, subject, check):
@@ -59,7 +59,7 @@ def line(report, subject, check):
     [
         (ball(), 1, 0),
         (torus(), 1, 1),
-        (joined(torus(), meshes.Surface(torus().vertices + [0, 0, 50], torus().triangles)), 2, 2),
+        (joined(torus(), torus(lift=50.0)), 2, 2),
         (joined(ball(), flipped(ball(40.0))), 2, 0),
     ],
 )
@@ -197,9 +197,9 @@ FAULTS = {
         "double triangles",
     ),
     "three sheets": (
-        [meshes.Surface(np.vstack([BALL.vertices, [[0, 0, 120]]]), np.vstack([BALL.triangles, [[0, 1, 162]]]), "scalp")],
+        [meshes.Surface([*BALL.vertices, [0, 0, 120]], [*BALL.triangles, [*BALL.triangles[0, :2], 162]], "scalp")],
         "scalp",
-        "closed",
+        "sheets",
     ),
     "flat": ([pinched()], "scalp", "flat triangles"),
     "spare vertex": (

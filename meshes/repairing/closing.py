@@ -108,11 +108,12 @@ def _without_debris(draft: Draft) -> Draft:
     is_open = np.zeros(n_pieces, dtype=np.bool_)
     is_open[piece[(edges.uses == 1)[edges.of_triangle].any(axis=1)]] = True
     area = np.bincount(piece, weights=draft.surface.areas, minlength=n_pieces)
-    debris = is_open & (area < _DEBRIS * area.max())
+    count = np.bincount(piece, minlength=n_pieces)
+    debris = is_open & ((area < _DEBRIS * area.max()) | (count < 4)) & (area < area.max())
     if not debris.any():
         return draft
     kept = draft.with_triangles(draft.surface.triangles[~debris[piece]])
-    return kept.noted(f"dropped {int(debris.sum())} loose pieces of less than 1 % of the area")
+    return kept.noted(f"dropped {int(debris.sum())} loose pieces of {int(count[debris].sum())} triangles")
 
 
 def _oriented(draft: Draft) -> Draft:

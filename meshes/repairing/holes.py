@@ -12,6 +12,9 @@ __all__ = ["boundary_loops", "filled"]
 
 IndexArray = npt.NDArray[np.int64]
 
+# An aspect of 100: below, collinear vertices of a straight rim would be joined by triangles without area.
+_FLATTEST = 0.005
+
 
 def boundary_loops(triangles: npt.ArrayLike, n_vertices: int) -> list[IndexArray]:
     """Return the rims of the holes.
@@ -93,7 +96,11 @@ def filled(draft: Draft, *, longest: int) -> tuple[Draft, int]:
     known = set((edges[:, 0] * count + edges[:, 1]).tolist())
     patches, left, spanned = [triangles], 0, 0
     for loop in loops:
-        patch = None if len(loop) > longest else _spanned(draft.surface.vertices, loop, known, count)
+        patch = None
+        if len(loop) <= longest:
+            patch = _spanned(draft.surface.vertices, loop, known, count)
+            if patch is None:  # flat triangles are mended later
+                patch = _spanned(draft.surface.vertices, loop, known, count, flattest=0.0)
         if patch is None:
             left += 1
             continue
@@ -108,14 +115,20 @@ def filled(draft: Draft, *, longest: int) -> tuple[Draft, int]:
     return result, left
 
 
-def _spanned(vertices: FloatArray, loop: IndexArray, known: set[int], count: int) -> IndexArray | None:
-    """Return the triangles that span a rim, None if there is no way without an edge that is there already."""
+def _spanned(
+    vertices: FloatArray, loop: IndexArray, known: set[int], count: int, flattest: float = _FLATTEST
+) -> IndexArray | None:
+    """Return the triangles that span a rim, None if there is no way without an edge that is there already.
+
+    No triangle has an area below `flattest` times the square of its longest edge.
+    """
     n = len(loop)
     points = vertices[loop]
     low, high = np.minimum(loop[:, None], loop[None]), np.maximum(loop[:, None], loop[None])
     barred = np.array([[key in known for key in row] for row in (low * count + high).tolist()])
     step = np.arange(n)
     barred[step, (step + 1) % n] = barred[(step + 1) % n, step] = False  # the rim itself
+    square = ((points[:, None] - points[None]) ** 2).sum(axis=2)
     cost = np.full((n, n), np.inf)
     cost[step[:-1], step[1:]] = 0.0
     apex = np.zeros((n, n), dtype=np.int64)
@@ -126,7 +139,10 @@ def _spanned(vertices: FloatArray, loop: IndexArray, known: set[int], count: int
                 continue
             between = np.arange(i + 1, j)
             area = 0.5 * np.linalg.norm(np.cross(points[between] - points[i], points[j] - points[i]), axis=1)
-            total = cost[i, between] + cost[between, j] + area
+            longest = np.maximum(np.maximum(square[i, between], square[between, j]), square[i, j])
+            area[area < flattest * longest] = np.inf
+            # Of equal areas, as in a plane, the one with the shorter edges.
+            total = cost[i, between] + cost[between, j] + area + 1e-6 * longest
             best = int(total.argmin())
             cost[i, j], apex[i, j] = total[best], between[best]
     if not np.isfinite(cost[0, n - 1]):

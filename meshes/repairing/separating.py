@@ -16,7 +16,7 @@ __all__ = ["Gap", "demanded", "separated"]
 
 # Surfaces that crossed are pushed apart by so much (mm), so that they do not stay in contact.
 _CLEAR = 0.1
-# After so many rounds without fewer crossings it stops.
+# After so many rounds without fewer crossings or less lack it stops.
 _PATIENCE = 6
 
 Gap = tuple[int, int, bool, float]
@@ -75,26 +75,25 @@ def separated(
     current = list(drafts)
     before = [draft.surface.vertices for draft in drafts]
     touched = set(range(len(drafts)))
-    fewest, since = np.inf, 0
+    best, since = np.inf, 0
     for _ in range(rounds):
         _, mutual = crossing_counts([draft.surface for draft in current])
-        total = sum(spot.count for spot in mutual.values())
-        since = 0 if total < fewest else since + 1
-        fewest = min(total, fewest)
-        if total and since == _PATIENCE:
-            break  # what is left needs more than max_move
         changed: set[int] = set()
+        score = float(sum(spot.count for spot in mutual.values()))
         for i, j, nested, distance in gaps:
             crossing = mutual.get((min(i, j), max(i, j)), Spot(0))
             if not crossing.count and not (distance and touched & {i, j}):
                 continue
-            moved = _pushed(current, (i, j, nested, distance), crossing, max_move, keep)
+            moved, lacking = _pushed(current, (i, j, nested, distance), crossing, max_move, keep)
+            score += lacking
             for k, draft in moved.items():
                 current[k] = untangled(draft, max_move=max_move, longest=longest)
                 changed.add(k)
         touched = changed
-        if not changed:
-            break
+        since = 0 if score < 0.99 * best else since + 1
+        best = min(score, best)
+        if not changed or since == _PATIENCE:
+            break  # all holds, or what is left needs more than max_move
     for k, draft in enumerate(current):
         if draft.surface.vertices.shape != before[k].shape or (draft.surface.vertices != before[k]).any():
             others = [gap[1] if gap[0] == k else gap[0] for gap in gaps if k in gap[:2]]
@@ -105,8 +104,8 @@ def separated(
 
 def _pushed(
     drafts: Sequence[Draft], gap: Gap, crossing: Spot, max_move: float, keep: Collection[str]
-) -> dict[int, Draft]:
-    """Return those of two surfaces that had to move, after a push or two."""
+) -> tuple[dict[int, Draft], float]:
+    """Return those of two surfaces that had to move, after a push, and what still lacks of the distance (mm)."""
     i, j, nested, distance = gap
     clear = max(distance, _CLEAR)
     overlap = 0.0
@@ -114,13 +113,15 @@ def _pushed(
         overlap = measure_pair(drafts[i].surface, drafts[j].surface, nested=nested, crossings=crossing).overlap
     free = [k for k in (i, j) if drafts[k].surface.name not in keep]
     results: dict[int, Draft] = {}
+    worst = 0.0
     for k in free:
         # Both look at where the other one was, so that each makes its half of the way.
         fixed, moved = drafts[j if k == i else i].surface, drafts[k].surface
         demand = Clearance(moved.name, fixed.name, nested and k == i, clear, around=nested and k == j)
         share = 1.0 if len(free) == 1 else 0.4
-        pushed, _ = keep_clear(moved, fixed, demand, steps=1, share=share, reach=overlap + 2.0 * clear + 2.0)
+        pushed, left = keep_clear(moved, fixed, demand, steps=1, share=share, reach=overlap + 2.0 * clear + 2.0)
+        worst = max(worst, left)
         placed = drafts[k].with_vertices(pushed.vertices, max_move)
         if np.abs(placed.surface.vertices - moved.vertices).max() > 1e-6:
             results[k] = placed
-    return results
+    return results, worst
