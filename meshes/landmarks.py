@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,10 @@ from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.scalp import closest_points
 from meshes.surface import Surface
+
+if TYPE_CHECKING:
+    from meshes.anatomy.mni import MniAffine
+    from meshes.anatomy.warps import MniWarp
 
 __all__ = ["FIDUCIALS", "positions_10_10"]
 
@@ -134,16 +139,16 @@ def _fiducials(head: HeadModel, given: Mapping[str, npt.ArrayLike] | None) -> di
 
 def _estimated(head: HeadModel, points: Mapping[str, FloatArray], missing: list[str]) -> dict[str, FloatArray]:
     """Return the missing fiducials, with a warning: those of MNI152 on this head, or the furthest point at the back."""
-    from meshes.anatomy import fitting, mni  # here, because they import modules that import this one
+    from meshes.anatomy.mni import FIDUCIALS_MNI152  # here, because it loads SciPy with what it imports
 
-    if fitting.has_brain_shape(head):
-        transform = mni.mni_transform(head)
+    transform = _mni_by_shape(head, needed=missing != ["inion"])
+    if transform is not None:
         warnings.warn(
             f"No {', '.join(missing)} of {head.name} known; estimated from where MNI152 has them ({transform.source}), "
             "to about a centimetre. Give them with fiducials={...}, points in mm.",
             stacklevel=4,
         )
-        found = transform.from_mni([mni.FIDUCIALS_MNI152[name] for name in missing])
+        found = transform.from_mni([FIDUCIALS_MNI152[name] for name in missing])
         return dict(zip(missing, found, strict=True))
     if missing != ["inion"]:
         needed = ", ".join(name for name in missing if name != "inion")
@@ -157,6 +162,22 @@ def _estimated(head: HeadModel, points: Mapping[str, FloatArray], missing: list[
         stacklevel=4,
     )
     return {"inion": _most_posterior(head.scalp, points["nasion"], points["lpa"], points["rpa"])}
+
+
+def _mni_by_shape(head: HeadModel, *, needed: bool) -> MniAffine | MniWarp | None:
+    """Return the map between MNI152 and a head with the shape of a brain; None for another head, if none is needed."""
+    # Here, because they load SciPy.
+    from meshes.anatomy.fitting import has_brain_shape
+    from meshes.anatomy.mni import mni_transform
+
+    if not has_brain_shape(head):
+        return None
+    try:
+        return mni_transform(head)
+    except ValueError:
+        if needed:
+            raise
+        return None
 
 
 def _most_posterior(scalp: Surface, nasion: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:

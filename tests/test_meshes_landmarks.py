@@ -146,6 +146,18 @@ def test_missing_fiducials_are_estimated_with_a_warning() -> None:
     assert max(np.linalg.norm(found[name] - known[name]) for name in known) < 1.5
 
 
+def test_a_head_whose_inner_skull_is_a_ball_gets_the_furthest_point_as_inion(sphere: HeadModel) -> None:
+    ball = meshes.Interface(
+        meshes.icosphere(3, radius=80.0, name="inner_skull"), 1.0, sphere.interfaces[0].sigma_inside
+    )
+    head = HeadModel(name="ball", interfaces=(*sphere.interfaces, ball), cortex=sphere.cortex)
+    three = {name: point for name, point in ON_AXES.items() if name != "inion"}
+    with pytest.warns(UserWarning, match="inion of ball is not known; the most posterior point"):
+        positions_10_10(head, fiducials=three)
+    with pytest.raises(ValueError, match="head must have the shape of a human brain"):
+        positions_10_10(head)
+
+
 def test_an_inion_that_is_missing_is_estimated_too() -> None:
     head = load_head("fsaverage")
     three = {name: point for name, point in head.fiducials.items() if name != "inion"}

@@ -1,6 +1,7 @@
 """Maps between heads and MNI space: matrices, SimNIBS' fields, the estimate from the shape of the brain."""
 
 import gzip
+import json
 from pathlib import Path
 
 import nibabel
@@ -224,6 +225,26 @@ def test_a_freesurfer_subject_is_read(tmp_path: Path) -> None:
     (folder.parent / "orig.mgz").write_bytes(b"no volume")
     with pytest.raises(ValueError, match=r"orig.mgz must be a FreeSurfer volume"):
         read_mni_transform(tmp_path / "bert", frame="surface")
+
+
+def test_a_head_that_was_read_brings_its_map(m2m: Path, tmp_path: Path) -> None:
+    """read_head says where the mesh lay, and what talairach.xfm holds."""
+    sphere = meshes.sphere_head([90], [0.33], subdivisions=1)
+
+    def read_from(**provenance: str) -> HeadModel:
+        return HeadModel(name="read", interfaces=sphere.interfaces, cortex=sphere.cortex, provenance=provenance)
+
+    (m2m / "ernie.msh").write_text("stands for the mesh")
+    found = mni_transform(read_from(source=str(m2m / "ernie.msh")))
+    np.testing.assert_array_equal(found.to_mni(POINTS), read_mni_transform(m2m).to_mni(POINTS))
+    found = mni_transform(read_from(talairach=json.dumps(LINEAR.tolist())))
+    expected = MniAffine(MNI305_TO_MNI152 @ LINEAR, "").to_mni(POINTS)
+    np.testing.assert_allclose(found.to_mni(POINTS), expected, atol=1e-9)
+    assert found.source == "FreeSurfer: talairach.xfm, then MNI305 to MNI152"
+    with pytest.raises(ValueError, match=r"talairach\.xfm of read must keep left and right apart"):
+        mni_transform(read_from(talairach=json.dumps((LINEAR @ np.diag([-1.0, 1, 1, 1])).tolist())))
+    with pytest.raises(ValueError, match="to be laid over fsaverage; got 'read'"):
+        mni_transform(read_from(source=str(tmp_path / "gone.msh")))
 
 
 def broken(kind: str, m2m: Path) -> Path:

@@ -63,7 +63,7 @@ def estimate_mni_affine(head: HeadModel) -> MniAffine:
 
     What it is worth: on the pycortex head the commissures of the T1 come to lie 2.5 and 3.4 mm from where MNI152 has
     them. The middles of the hand and leg areas painted on its cortex lie 3 to 12 mm (median 6 mm) from the usual MNI
-    coordinates, and the cortex nearest to these lies in the painted area or at most 7 mm beside it (median 3 mm): people
+    coordinates; the cortex nearest to these lies in the painted area or at most 7 mm beside it (median 3 mm): people
     differ by that much. A map made from the image itself, or SimNIBS' non-linear one, is better where there is one.
     """
     fitted = _over_fsaverage(head)

@@ -9,8 +9,10 @@ page prints the inverse as well (8b); the two agree to the printed digits.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -120,7 +122,8 @@ def mni_transform(head: HeadModel, *, path: str | os.PathLike[str] | None = None
     -------
     MniAffine or MniWarp
         With `to_mni`, `from_mni` and `source`, which says which it is: read from `path`; else, for heads that ship with
-        the package, the registered one; else estimated from the shape of the brain
+        the package, the registered one; else that of the folder from which `meshes.read_head` read the head (FreeSurfer
+        or SimNIBS, if it has one and is still there); else estimated from the shape of the brain
         (`meshes.anatomy.fitting.estimate_mni_affine`).
 
     Raises
@@ -149,7 +152,20 @@ def mni_transform(head: HeadModel, *, path: str | os.PathLike[str] | None = None
         return MniAffine(_PYCORTEX, source, _PYCORTEX_RESIDUAL)
     from meshes.anatomy.fitting import estimate_mni_affine  # here, because it imports this module
 
-    return estimate_mni_affine(head)
+    return _as_read(head) or estimate_mni_affine(head)
+
+
+def _as_read(head: HeadModel) -> MniAffine | MniWarp | None:
+    """Return the map that came with a head's folder: FreeSurfer's in the provenance, SimNIBS' beside the mesh."""
+    from meshes.anatomy.mni_files import read_mni_transform  # here, because it imports this module
+
+    if "talairach" in head.provenance:
+        matrix = check_affine(json.loads(head.provenance["talairach"]), f"talairach.xfm of {head.name}")
+        return MniAffine(MNI305_TO_MNI152 @ matrix, "FreeSurfer: talairach.xfm, then MNI305 to MNI152")
+    mesh = Path(head.provenance.get("source", ""))
+    if mesh.suffix == ".msh" and mesh.is_file() and (mesh.parent / "toMNI").is_dir():
+        return read_mni_transform(mesh.parent)
+    return None
 
 
 def _ships(head: HeadModel) -> bool:
