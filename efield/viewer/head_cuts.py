@@ -235,7 +235,7 @@ def _draw(
     for finding in report.failures():
         if finding.place is not None and abs(finding.place[axis] - origin[axis]) < 3.0:
             axes.plot(finding.place[right], finding.place[up], "o", ms=16, mfc="none", mec=_FAULT, mew=2.0)
-    margin = 0.05 * float((box[1] - box[0]).max())
+    margin = 0.07 * float((box[1] - box[0]).max())
     axes.set_xlim(box[0][right] - margin, box[1][right] + margin)
     axes.set_ylim(box[0][up] - margin, box[1][up] + margin)
     axes.set_aspect("equal")
