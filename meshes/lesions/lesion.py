@@ -16,7 +16,7 @@ from meshes import arrays
 from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface, winding_numbers
 from meshes.conductivities import head_tissues
-from meshes.head import HeadModel
+from meshes.head import HeadModel, Interface
 from meshes.lesions.complexes import Complex, Part, soup
 from meshes.lesions.cortex import without_cortex
 from meshes.lesions.cutting import Pieces, cut_solid
@@ -24,7 +24,7 @@ from meshes.lesions.shapes import ellipsoid, mask_surface, read_mask
 from meshes.surface import Surface
 from meshes.tissues import TISSUES
 
-__all__ = ["LesionLike", "insert_lesion", "lesion_surface"]
+__all__ = ["LesionLike", "insert_lesion", "lesion_surface", "refined_around"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -158,14 +158,45 @@ def insert_lesion(
     _check_left(head, whole, cut, replaced)
     cortex = without_cortex(head, lesion, cut.wall, margin)
     result = cut.result.tidied(cut.fresh, _SHORTEST * edge) if cut.fresh.any() else cut.result
+    interfaces = result.interfaces(head.interfaces, [*(i.name for i in head.interfaces), lesion.name])
+    last = interfaces[-1]
+    if (
+        last.name == lesion.name
+        and not cut.fresh.any()
+        and last.is_uniform
+        and len(last.surface.triangles) == len(lesion.triangles)
+    ):
+        interfaces = (*interfaces[:-1], Interface(lesion, last.sigma_inside, last.sigma_outside))  # its own order
     _tell_losses(lesion.name, cortex.losses, margin)
     return replace(
         head,
-        interfaces=result.interfaces(head.interfaces, [*(i.name for i in head.interfaces), lesion.name]),
+        interfaces=interfaces,
         cortex=cortex.surface,
         regions=cortex.regions,
         targets=cortex.targets,
         provenance=_provenance(head, lesion, sigma, dict(zip(replaced, cut.volumes, strict=True)), cortex.losses),
+    )
+
+
+def refined_around(
+    head: HeadModel, lesion: Surface, *, tissues: Sequence[str | float] = ("grey", "white"), edge: float | None = None
+) -> HeadModel:
+    """Return the head without the lesion, on triangles as fine as with it: for comparisons.
+
+    Parameters
+    ----------
+    head, lesion, tissues, edge
+        See `insert_lesion`.
+
+    Returns
+    -------
+    HeadModel
+        The same surfaces, where triangles near the lesion are split.
+    """
+    length = lesion.mean_edge if edge is None else arrays.positive(edge, "edge")
+    finer = Complex.of(head.interfaces).split_near(lesion, _replaced(head, tissues), length)
+    return replace(
+        head, interfaces=finer.interfaces(head.interfaces, [interface.name for interface in head.interfaces])
     )
 
 
@@ -274,7 +305,7 @@ def _replaced(head: HeadModel, tissues: Sequence[str | float]) -> list[float]:
                 f"tissues must conduct unlike those that the lesion leaves; got {name} with {value:g} S/m. Change one "
                 "a little with meshes.with_conductivities, or name both."
             )
-    return sorted(set(found.values()))
+    return list(dict.fromkeys(found.values()))
 
 
 def _where(head: HeadModel, lesion: Surface, replaced: Sequence[float]) -> str:
@@ -317,11 +348,11 @@ def _check_left(head: HeadModel, whole: Complex, cut: _Cut, replaced: Sequence[f
 def _tell_losses(name: str, losses: dict[str, float], margin: float) -> None:
     if not losses:
         return
-    listed = ", ".join(f"{region} {share:.0%}" for region, share in sorted(losses.items()))
+    listed = ", ".join(f"{region} {share:.1%}" for region, share in sorted(losses.items()))
     warnings.warn(
         f"{name} takes cortex of named regions (in it, or within {margin:g} mm of it): {listed}. A target there lies "
         "on what is left; a region that is lost whole is no target any more.",
-        stacklevel=5,
+        stacklevel=4,
     )
 
 

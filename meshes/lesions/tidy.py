@@ -30,6 +30,9 @@ _WANTED = 0.15
 _STEEPEST = 0.8
 """Least cosine between the normals of a triangle before and after: surfaces keep their shape."""
 
+_FLAT = 0.02
+"""Height below which a triangle's normal does not count, over the longest edge that may collapse."""
+
 _PASSES = 12
 
 
@@ -171,7 +174,10 @@ class _Mesh:
         at = self.points[np.array([corners for _, corners in new])]
         vectors = np.cross(at[:, 1] - at[:, 0], at[:, 2] - at[:, 0])
         normals = np.stack([self.normals[source] for source, _ in new])
-        if (np.einsum("nd,nd->n", vectors, normals) <= _STEEPEST * np.linalg.norm(vectors, axis=1)).any():
+        doubled = np.linalg.norm(vectors, axis=1)
+        turned = np.einsum("nd,nd->n", vectors, normals) <= _STEEPEST * doubled
+        # A triangle of no height to speak of may turn: it is on the way to being none.
+        if (turned & (doubled > _FLAT * self.longest * _longest(at))).any():
             return None
         gone = gone | {source for source, _ in new}
         before = qualities(self.points[np.array([self.triangles[row] for row in sorted(gone)])])
@@ -204,6 +210,12 @@ class _Mesh:
                 if other != point:
                     found.setdefault(other, []).append(self.labels[row])
         return {other for other, labels in found.items() if len(labels) != 2 or labels[0] != labels[1]}
+
+
+def _longest(corners: FloatArray) -> FloatArray:
+    """Return the longest edge of triangles, shape (n, 3, 3)."""
+    longest: FloatArray = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1)
+    return longest
 
 
 def _replaced(corners: Triangle, old: int, new: int) -> Triangle:
