@@ -136,14 +136,18 @@ def test_registered_fiducials_are_those_of_mni152_on_the_scalp(name: str) -> Non
 
 
 def test_missing_fiducials_are_estimated_with_a_warning() -> None:
-    """From the shape of the brain only: the head has lost its name, and with it its registration."""
+    """From the shape of the brain only: the head has lost its name, and with it its registration.
+
+    Without the cerebellum as well the fiducials would differ by 5 mm.
+    """
     head = load_head("pycortex")
     known = positions_10_10(head)
-    bare = HeadModel(name="a stranger", interfaces=head.interfaces, cortex=head.cortex)
+    kept = [interface for interface in head.interfaces if not interface.name.startswith(("pial", "white"))]
+    bare = HeadModel(name="a stranger", interfaces=tuple(kept), cortex=head.cortex)
     with pytest.warns(UserWarning, match="No nasion, inion, lpa, rpa of a stranger known; estimated from where MNI152"):
         found = positions_10_10(bare)
     assert set(found) == set(known)
-    assert max(np.linalg.norm(found[name] - known[name]) for name in known) < 1.5
+    assert max(np.linalg.norm(found[name] - known[name]) for name in known) < 2.0
 
 
 def test_a_head_whose_inner_skull_is_a_ball_gets_the_furthest_point_as_inion(sphere: HeadModel) -> None:
