@@ -59,8 +59,8 @@ def estimate_mni_affine(head: HeadModel) -> MniAffine:
     -----
     Iterated closest points, both ways, to the tangent planes (Y. Chen and G. Medioni, Image Vision Comput. 10:145-155,
     1992), for the twelve numbers of an affine map, with Huber's weights. It finds the same map from heads nodded by up
-    to 35 degrees, to 0.2 mm, and from two resolutions of one head, to 0.4 mm. Without the cerebellum it puts the ears and
-    the nose up to 5 mm elsewhere.
+    to 35 degrees, to 0.2 mm, and from two resolutions of one head, to 0.4 mm. Without the cerebellum it puts the ears
+    and the nose up to 5 mm elsewhere.
 
     What it is worth: on the pycortex head the commissures of the T1 come to lie 2.5 and 3.4 mm from where MNI152 has
     them. The middles of the hand and leg areas painted on its cortex lie 3 to 12 mm (median 6 mm) from the usual MNI
