@@ -14,7 +14,7 @@ def test_what_is_not_a_region_of_the_head_is_found_or_said_to_be_missing(small_h
     monkeypatch.setattr(lists, "check_names", lambda **_: None)
     monkeypatch.setattr(lists, "open_head", lambda *_, **__: head)
 
-    def find(head, name, *, side, by=None, mni=None):
+    def find(_, name, *, side, **__):
         if name != "m1-leg":
             raise ValueError("nothing to find it by")
         return regions.Place(key=f"{name}-{side}", way="mni", source="somehow", position=np.array([1.0, 2.0, 80.0]))
@@ -45,20 +45,20 @@ def test_a_guess_is_said_before_the_search(small_head, monkeypatch, tmp_path, ca
 
     from efield.cli import target
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def named(*_, **__):
         warnings.warn("m1-hand left of small is a guess: so and so.", stacklevel=2)
 
     def solver(_):
-        raise Stop
+        raise StopError
 
     monkeypatch.setattr(target, "check_names", lambda **_: None)
     monkeypatch.setattr(target, "open_head", lambda *_, **__: small_head)
     monkeypatch.setattr("efield.Target.named", named)
     monkeypatch.setattr("efield.BemSolver", solver)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         target.run(
             "m1-hand",
             side="left",

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from efield.targeting.patch import Patch, cut, patch_around
 from meshes import HeadModel, Surface, arrays, closest_points
+from meshes.anatomy.coordinates import cortex_at_mni
 from meshes.anatomy.labels import SIDES, MniMap
-from meshes.anatomy.regions import Place, cortex_at_mni, find_region
+from meshes.anatomy.regions import Place, find_region
 from meshes.anatomy.walls import Wall, bank_of, wall_around
 from meshes.checks import winding_numbers
 
