@@ -194,7 +194,7 @@ def test_inverted_surface_and_other_arguments(folder):
         ValueError, match=r"^tissues and merge must be left out but for a mesh; got them for head\.toml"
     ):
         read_head(folder / "head.toml", merge={"csf": "grey"})
-    with pytest.raises(ValueError, match=r"^path must be a \.msh, \.toml, \.fif or \.npz file, or an m2m or"):
+    with pytest.raises(ValueError, match=r"^path must be a \.msh, \.toml, \.fif, \.nii, \.mgz or \.npz file, or an"):
         read_head(folder / "skin.stl")
     (folder / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match=r"^bytes\.toml must be a TOML file; got one that cannot be read"):

@@ -135,7 +135,10 @@ def test_simplified_regions_keep_volume_topology_and_lines(blobs, few):
         assert after.volume == pytest.approx(before.volume, rel=0.01)
         assert euler(after) == euler(before)
     for pair in np.unique(blobs.pairs):
-        assert np.unique(blobs.sides[blobs.pairs == pair], axis=0).tolist() in np.unique(few.sides, axis=0)[:, None].tolist()
+        assert (
+            np.unique(blobs.sides[blobs.pairs == pair], axis=0).tolist()
+            in np.unique(few.sides, axis=0)[:, None].tolist()
+        )
     assert euler(few.region([1, 2, 3, 4])) == 2
     assert euler(few.region([4])) == 0  # the ring is a ring still
 

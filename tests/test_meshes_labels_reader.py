@@ -60,7 +60,9 @@ def test_nested_head_is_what_was_put_in(nested):
     assert nested.provenance["labels"].startswith("own: given by the caller")
     assert nested.provenance["cleaned"] == "nothing to change"
     volumes = nested.provenance["volumes"]
-    assert float(volumes.split("white ")[1].split()[0]) == pytest.approx(4e-3 / 3 * np.pi * np.prod(SEMI_AXES[3]), rel=0.01)
+    assert float(volumes.split("white ")[1].split()[0]) == pytest.approx(
+        4e-3 / 3 * np.pi * np.prod(SEMI_AXES[3]), rel=0.01
+    )
 
 
 def test_cortex_is_the_middle_of_the_grey_matter(nested):
@@ -96,8 +98,11 @@ def _halves(spacing, path):
 
 def test_two_halves_of_a_ball_come_to_the_series(tmp_path):
     points = np.random.default_rng(4).normal(size=(300, 3))
-    points *= 0.85 * RADIUS * np.random.default_rng(5).random((300, 1)) ** (1 / 3) / np.linalg.norm(
-        points, axis=1, keepdims=True
+    points *= (
+        0.85
+        * RADIUS
+        * np.random.default_rng(5).random((300, 1)) ** (1 / 3)
+        / np.linalg.norm(points, axis=1, keepdims=True)
     )
     points = points[np.abs(points[:, 2]) > 5.0]
     exact = two_halves_field(points)
@@ -141,7 +146,9 @@ def test_tables_are_recognised_only_when_one_fits():
     assert found(1, 2, 3, 4, 5, 6, file="final_tissues.nii.gz") == "simnibs"
     assert found(2, 3, 41, 42, 24, 165, 258, 259) == "freesurfer"
     for ambiguous in ((1, 2, 3, 4, 5, 6), (1, 99)):
-        with pytest.raises(ValueError, match=r"labels must be given for x.nii; got none, and its values 1, .* Pass labels="):
+        with pytest.raises(
+            ValueError, match=r"labels must be given for x.nii; got none, and its values 1, .* Pass labels="
+        ):
             found(*ambiguous, file="x.nii")
 
 
@@ -159,7 +166,10 @@ def test_tables_hold_both_hemispheres_and_known_tissues():
     [
         ("own.toml", '[labels]\n1 = "scalp"\n2 = "skull"\n3 = "grey"\n4 = "white"\n'),
         ("plain.toml", '1 = "skin"\n2 = "Bone"\n3 = "GM"\n4 = "WM"\n'),
-        ("lut.txt", "#No.\tLabel Name:\tR G B A\n0 Background 0 0 0 0\n1\tScalp\t1 2 3 0\n2 Bone 1 1 1 0\n3 GM\n4 WM # white\n"),
+        (
+            "lut.txt",
+            "#No.\tLabel Name:\tR G B A\n0 Background 0 0 0 0\n1\tScalp\t1 2 3 0\n2 Bone 1 1 1 0\n3 GM\n4 WM # white\n",
+        ),
     ],
 )
 def test_own_tables_are_read(tmp_path, file, text):

@@ -19,6 +19,8 @@ from meshes.files.freesurfer import is_subject_folder, read_subject_folder
 from meshes.files.gmsh import TetrahedralMesh, read_msh
 from meshes.files.listed import read_listed_head
 from meshes.head import HeadModel
+from meshes.labels.reader import VOLUMES, read_labels
+from meshes.labels.tables import LabelsLike
 from meshes.surface import Surface
 from meshes.tissues import TISSUES, ConductivitiesLike, conductivity_choice, tissue_of_tag
 from meshes.touching import hollows
@@ -35,6 +37,8 @@ def read_head(
     merge: Mapping[str, str] | None = None,
     name: str | None = None,
     repair: bool = False,
+    labels: LabelsLike | None = None,
+    spacing: float | None = None,
 ) -> HeadModel:
     r"""Read a head of another program.
 
@@ -45,7 +49,8 @@ def read_head(
         surfaces/lh.central.gii and rh.central.gii as cortex if they are there), a FreeSurfer folder
         SUBJECTS_DIR/SUBJECT (see `meshes.files.freesurfer`), a .toml file that lists surfaces (see Notes), MNE's
         surfaces of boundary elements (-bem.fif), with the conductivities that the file holds, in its frame (MNE:
-        FreeSurfer's surface RAS, which is not scanner RAS) and as tissues "scalp", "skull", "brain"; or an .npz file of
+        FreeSurfer's surface RAS, which is not scanner RAS) and as tissues "scalp", "skull", "brain"; a label
+        volume (.nii, .nii.gz, .mgz; see `meshes.labels.read_labels`, which takes more); or an .npz file of
         `meshes.write_head`.
     conductivities : str, mapping of str to float, or ConductivityTable, optional
         Instead of the file's conductivities and of `meshes.tissues.TISSUES`: a table by name
@@ -59,13 +64,19 @@ def read_head(
         Tissue of each tag of a mesh; by default by the name that the mesh gives to the tag, if that is a tissue or in
         `conductivities`, else by SimNIBS's tags (1 white, 2 grey, 3 csf, 4 skull, 5 scalp, ...; surfaces 1000 more).
     merge : mapping of str to str, optional
-        Tissues of a mesh to take as part of another, for example ``{"eyes": "scalp", "spongy_bone": "skull"}``.
+        Tissues of a mesh or label volume to take as part of another, for example
+        ``{"eyes": "scalp", "spongy_bone": "skull"}``.
     name : str, optional
         Name of the head; by default the file's, or what the file says.
     repair : bool, optional
         Whether to mend surfaces that are open, crossing or too close before they are checked (`meshes.repair`, no
         vertex by more than 5 mm); ``head.provenance["repair"]`` then says what was moved and how far. An .npz file of
-        `meshes.write_head` holds a sound head already.
+        `meshes.write_head` holds a sound head already, and surfaces of label volumes are sound.
+    labels : str, path-like or mapping of int to str, optional
+        Which tissue each label of a volume stands for: "simnibs", "freesurfer", "roast", tissues by label, or a file
+        that lists them. By default recognised from the values, if only one table fits.
+    spacing : float, optional
+        Resample a label volume to voxels of this edge first (mm).
 
     Returns
     -------
@@ -126,6 +137,14 @@ def read_head(
     given = None if cortex is None else (read_cortex(cortex, Path(), "mm"), "given by the caller")
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists; got {str(file)!r}.")
+    if file.name.lower().endswith(VOLUMES):
+        if tissues:
+            raise ValueError(f"tissues must be left out but for a mesh; got them for {file.name}. Pass labels=... .")
+        return read_labels(
+            file, labels=labels, conductivities=conductivities, merge=merge, cortex=cortex, spacing=spacing, name=name
+        )
+    if labels is not None or spacing is not None:
+        raise ValueError(f"labels and spacing must be left out but for a label volume; got them for {file.name}.")
     suffix = file.suffix.lower()
     if (tissues or merge) and suffix != ".msh" and (not file.is_dir() or is_subject_folder(file)):
         raise ValueError(f"tissues and merge must be left out but for a mesh; got them for {file.name}.")
@@ -157,7 +176,7 @@ def read_head(
             repair=repair,
         )
     raise ValueError(
-        "path must be a .msh, .toml, .fif or .npz file, or an m2m or FreeSurfer folder; "
+        "path must be a .msh, .toml, .fif, .nii, .mgz or .npz file, or an m2m or FreeSurfer folder; "
         f"got {file.name}. For surfaces, write a .toml."
     )
 

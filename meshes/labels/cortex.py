@@ -7,7 +7,6 @@ from meshes.arrays import FloatArray
 from meshes.checks import winding_numbers
 from meshes.labels.mesh import IndexArray, LabelMesh
 from meshes.labels.simplify import simplify
-from meshes.midsurface import LONGEST_WAY
 from meshes.spheres import CORTEX_DEPTH
 from meshes.surface import Surface
 
@@ -65,6 +64,8 @@ def middle_of_grey(
     """
     import igl  # here, so that importing the package does not load it
 
+    from meshes.midsurface import LONGEST_WAY  # loads SciPy
+
     is_grey = tissues == grey
     places = np.stack(np.nonzero(is_grey), axis=1)
     points = np.ascontiguousarray(places @ affine[:3, :3].T + affine[:3, 3])
@@ -120,7 +121,7 @@ def _level(field: FloatArray, level: float, affine: FloatArray) -> Surface:
     grid.point_data["field"] = field.ravel(order="F")
     contour = grid.contour([level], scalars="field", method="flying_edges", compute_normals=False)
     points = np.asarray(contour.points, dtype=np.float64)
-    triangles = np.asarray(contour.faces).reshape(-1, 4)[:, 1:].astype(np.int64)
+    triangles = np.asarray(contour.faces).reshape(-1, 4)[:, 1:].astype(np.int32)
     surface = Surface(points @ affine[:3, :3].T + affine[:3, 3], triangles, "cortex")
     if surface.volume < 0.0:
         surface = Surface(surface.vertices, triangles[:, ::-1], "cortex")
@@ -148,10 +149,10 @@ def _large_pieces(surface: Surface, triangles: npt.NDArray[np.int32]) -> Surface
     piece = connected_components(graph, directed=False)[1][triangles[:, 0]]
     large = np.bincount(piece)[piece] >= min(_SMALLEST, np.bincount(piece).max(initial=0))
     used, index = np.unique(triangles[large], return_inverse=True)
-    return Surface(surface.vertices[used], index.reshape(-1, 3), "cortex")
+    return Surface(surface.vertices[used], index.reshape(-1, 3).astype(np.int32), "cortex")
 
 
 def _simplified(surface: Surface, triangles: int) -> Surface:
     sides: IndexArray = np.tile(np.array([1, 0]), (len(surface.triangles), 1))
     mesh = simplify(LabelMesh(surface.vertices, surface.triangles.astype(np.int64), sides), triangles)
-    return Surface(mesh.vertices, mesh.triangles, "cortex")
+    return Surface(mesh.vertices, mesh.triangles.astype(np.int32), "cortex")

@@ -4,8 +4,8 @@ Notes
 -----
 A vertex stands in each cell of eight voxels that are not all alike, and a quadrilateral joins the four cells around
 each face between two voxels of different labels (S. F. F. Gibson, MICCAI 1998; for several labels S. Frisken, Journal
-of Computer Graphics Techniques 11(1):34, 2022). Vertices are smoothed but never leave their cells, so that sheets of one
-voxel's thickness stay and surfaces follow the voxels to half their size.
+of Computer Graphics Techniques 11(1):34, 2022). Vertices are smoothed but never leave their cells, so that sheets of
+one voxel's thickness stay and surfaces follow the voxels to half their size.
 
 Smoothing here is Taubin's (SIGGRAPH 1995), which takes terraces away and leaves curvature, where the mean of the
 neighbours alone would pull convex surfaces inwards.
@@ -70,7 +70,7 @@ def surface_net(labels: npt.NDArray[np.uint8], affine: FloatArray, *, rounds: in
 
 
 def _quadrilaterals(padded: npt.NDArray[np.uint8]) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """Return the cells with vertices (indices of their lowest voxel), the quadrilaterals and the labels on each side."""
+    """Return the cells with vertices (as their lowest voxel), the quadrilaterals and the labels on each side."""
     shape = padded.shape
     keys, sides = [], []
     for axis in range(3):
@@ -99,9 +99,9 @@ def _start(padded: npt.NDArray[np.uint8], cells: IndexArray) -> FloatArray:
         for axis in range(3):
             if corner[axis]:
                 continue
-            other = (*corner[:axis], 1, *corner[axis + 1 :])
-            unlike = value[corner] != value[other]
-            total += unlike[:, None] * (0.5 * (np.array(corner) + other) - 0.5)
+            i, j, k = (1 if along == axis else corner[along] for along in range(3))
+            unlike = value[corner] != value[i, j, k]
+            total += unlike[:, None] * (0.5 * np.add(corner, (i, j, k)) - 0.5)
             count += unlike
     mean: FloatArray = total / count[:, None]
     return mean

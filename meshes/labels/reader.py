@@ -22,7 +22,10 @@ from meshes.surface import Surface
 from meshes.tissues import ConductivitiesLike, conductivity_choice, conductivity_provenance, conductivity_table
 from meshes.touching import depths, touching_interfaces
 
-__all__ = ["TRIANGLES", "head_from_labels", "read_labels"]
+__all__ = ["TRIANGLES", "VOLUMES", "head_from_labels", "read_labels"]
+
+VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh")
+"""How the names of label volumes end."""
 
 TRIANGLES = 200_000
 
@@ -82,8 +85,8 @@ def read_labels(
     HeadModel
         The first interface is the whole boundary to the air, called "scalp", with the conductivity inside by triangle;
         then one for each tissue from outside inwards: all its triangles with shallower tissues, open where others meet.
-        A volume that touches its edge, as at the neck, is closed there. ``head.provenance`` tells the table, the volumes
-        and what was changed.
+        A volume that touches its edge, as at the neck, is closed there. ``head.provenance`` tells the table, the
+        volumes and what was changed.
 
     Raises
     ------
@@ -150,6 +153,10 @@ def head_from_labels(
     tissues = _as_tissues(volume, table, merge or {}, named_spacing(spacing))
     sigmas = conductivity_table(tissues.names[1:], conductivities)
     tissues, notes = _as_one_head(tissues, size)
+    if len(tissues.names) < 3:
+        raise ValueError(
+            f"labels must be of two tissues at least; got {tissues.names[-1]} only, after cleaning: {notes}."
+        )
     mesh = surface_net(tissues.values, tissues.affine)
     sizes = np.array([_SIZES.get(tissue, 1.0) for tissue in tissues.names])
     fine = len(mesh.triangles)
@@ -216,8 +223,11 @@ def _as_one_head(tissues: _Tissues, smallest: int) -> tuple[_Tissues, str]:
     affine[:3, 3] -= margin * affine[:3, :3].sum(axis=1)
     cortical = None if tissues.cortical is None else np.pad(tissues.cortical, margin)
     voxel = abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
+    present = np.unique(values)
+    names = tuple(tissues.names[k] for k in present)
+    values = np.searchsorted(present, values).astype(np.uint8)
     notes = "; ".join(f"{voxel * count:.3g} cm3 {what}" for what, count in changed.items())
-    return _Tissues(tissues.names, values, affine, cortical), notes or "nothing to change"
+    return _Tissues(names, values, affine, cortical), notes or "nothing to change"
 
 
 def _volumes(tissues: _Tissues) -> str:
@@ -231,9 +241,7 @@ def _default_cortex(tissues: _Tissues, mesh: LabelMesh) -> tuple[Surface, str]:
     names = tissues.names
     if "grey" in names and "white" in names:
         grey, white = names.index("grey"), names.index("white")
-        middle = middle_of_grey(
-            tissues.values, tissues.affine, mesh, grey=grey, white=white, within=tissues.cortical
-        )
+        middle = middle_of_grey(tissues.values, tissues.affine, mesh, grey=grey, white=white, within=tissues.cortical)
         which = "cerebral cortex" if tissues.cortical is not None else "all grey matter"
         return middle, f"half-way between white matter and what lies around the grey matter; {which}"
     inner = [k for k, name in enumerate(names) if name in ("grey", "white", "brain")] or [len(names) - 1]

@@ -4,10 +4,10 @@ Notes
 -----
 Edges are collapsed, many at a time: those whose cost is the least among all edges near them, so that no two touch a
 common triangle. The cost adds the squared distance from the planes of the triangles around (M. Garland and P. Heckbert,
-SIGGRAPH 1997), which keeps the shape, and the squared length, which keeps triangles of one size. A vertex on a line where
-several sheets meet stays on that line, and where lines meet it stays; the link condition keeps the topology (T. K. Dey
-et al., Publ. Inst. Math. 66(80):23, 1999). A collapse that turns a triangle over, flattens it, or makes it cross another
-is not done.
+SIGGRAPH 1997), which keeps the shape, and the squared length, which keeps triangles of one size. A vertex on a line
+where several sheets meet stays on that line, and where lines meet it stays; the link condition keeps the topology
+(T. K. Dey et al., Publ. Inst. Math. 66(80):23, 1999). A collapse that turns a triangle over, flattens it, or makes it
+cross another is not done.
 """
 
 import logging
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from meshes.arrays import FloatArray
 from meshes.checks import crossing_pairs
 from meshes.labels.mesh import IndexArray, LabelMesh
+from meshes.labels.quadrics import distances, matrices, plane_quadrics, solved
 from meshes.labels.topology import Edges, Kinds, mesh_edges, vertex_kinds
 from meshes.surface import Surface
 
@@ -130,7 +131,7 @@ class _State:
         self.sides = mesh.sides
         self.size = np.ones(int(mesh.sides.max()) + 1) if size is None else np.asarray(size, dtype=np.float64)
         self.pinned: BoolArray = vertex_kinds(mesh, mesh_edges(mesh)).pinned
-        self.quadrics, self.weights = _quadrics(mesh)
+        self.quadrics, self.weights = plane_quadrics(mesh)
         self.refused = np.zeros(count, dtype=np.int64)
         self.locked: BoolArray = np.zeros(count, dtype=np.bool_)
         self.became: IndexArray = np.arange(count)
@@ -204,7 +205,7 @@ class _State:
         quadric = self.quadrics[ends].sum(axis=1)
         weight = np.maximum(self.weights[ends].sum(axis=1), 1e-12)
         places = self._places(ends, kinds, quadric, weight, np.sqrt(squared))
-        cost = scale * (_distance(quadric, places) / weight + _LENGTH_SHARE * squared)
+        cost = scale * (distances(quadric, places) / weight + _LENGTH_SHARE * squared)
         cheap = _cheapest(cost, 0.5)
         return rows[cheap], places[cheap], cost[cheap]
 
@@ -214,10 +215,10 @@ class _State:
         """Return where the vertices of collapsed edges stand: least distance from the planes, or the higher ranked."""
         first, second = self.vertices[ends].transpose(1, 0, 2)
         middle = 0.5 * (first + second)
-        matrix, vector = _matrix(quadric)
+        matrix, vector = matrices(quadric)
         downhill = -vector - np.einsum("nij,nj->ni", matrix, middle)
         # Pulled to the middle a little, where planes alone do not fix the place.
-        shift = _solved(quadric, _PULL * weight, downhill)
+        shift = solved(quadric, _PULL * weight, downhill)
         far = np.linalg.norm(shift, axis=1) / np.maximum(length, 1e-12)
         places = middle + shift / np.maximum(far, 1.0)[:, None]
         rank = kinds.rank[ends]
@@ -301,23 +302,6 @@ def _cheapest(cost: FloatArray, share: float) -> IndexArray:
     return np.sort(np.argpartition(cost, count - 1)[:count]) if count else np.empty(0, dtype=np.int64)
 
 
-def _solved(quadric: FloatArray, diagonal: FloatArray, right: FloatArray) -> FloatArray:
-    """Return the solutions of the symmetric equations of quadrics with something added on the diagonal, by cofactors."""
-    xx, xy, xz, yy, yz, zz = quadric[:, :6].T
-    xx, yy, zz = xx + diagonal, yy + diagonal, zz + diagonal
-    rows = np.stack(
-        [
-            yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy, xx * zz - xz * xz, xy * xz - xx * yz,
-            xx * yy - xy * xy,
-        ],
-        axis=1,
-    )  # fmt: skip
-    determinant = xx * rows[:, 0] + xy * rows[:, 1] + xz * rows[:, 2]
-    inverse = rows[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3) / determinant[:, None, None]
-    solution: FloatArray = np.einsum("nij,nj->ni", inverse, right)
-    return solution
-
-
 def _scatter(ends: IndexArray) -> IndexArray:
     """Return numbers without pattern, the same every time, that order edges of nearly one cost."""
     mixed: IndexArray = ((ends[:, 0] * 2654435761 + ends[:, 1] * 40503) * 2246822519) % 4294967291
@@ -343,39 +327,6 @@ def _common_neighbours(ends: IndexArray, count: int, first: IndexArray, second: 
     graph = csr_array((np.ones(len(both), dtype=np.int32), (both[:, 0], both[:, 1])), shape=(count, count))
     common: IndexArray = np.asarray(graph[first].multiply(graph[second]).sum(axis=1), dtype=np.int64).reshape(-1)
     return common
-
-
-def _quadrics(mesh: LabelMesh) -> tuple[FloatArray, FloatArray]:
-    """Return the sum of squared distances from the planes around each vertex as ten coefficients, and its weight.
-
-    Weights are areas. Each coefficient belongs to (xx, xy, xz, yy, yz, zz, x, y, z, 1).
-    """
-    corners = mesh.corners
-    normal = _normal(corners)
-    double = np.linalg.norm(normal, axis=1)
-    n = normal / np.maximum(double, 1e-30)[:, None]
-    d = -np.einsum("ij,ij->i", n, corners[:, 0])
-    area = double / 6.0
-    x, y, z = n.T
-    terms = np.stack([x * x, x * y, x * z, y * y, y * z, z * z, x * d, y * d, z * d, d * d], axis=1) * area[:, None]
-    count = len(mesh.vertices)
-    quadrics = np.stack(
-        [np.bincount(mesh.triangles.ravel(), np.repeat(terms[:, k], 3), count) for k in range(10)], axis=1
-    )
-    return np.ascontiguousarray(quadrics), np.bincount(mesh.triangles.ravel(), np.repeat(area, 3), count)
-
-
-def _matrix(quadric: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the matrices (n, 3, 3) and vectors (n, 3) of quadrics."""
-    return quadric[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3), quadric[:, 6:9]
-
-
-def _distance(quadric: FloatArray, points: FloatArray) -> FloatArray:
-    """Return the sum of squared distances from the planes at points."""
-    matrix, vector = _matrix(quadric)
-    square = np.einsum("ni,nij,nj->n", points, matrix, points)
-    value: FloatArray = np.maximum(square + 2.0 * np.einsum("ni,ni->n", vector, points) + quadric[:, 9], 0.0)
-    return value
 
 
 def colliding(vertices: FloatArray, triangles: IndexArray) -> IndexArray:

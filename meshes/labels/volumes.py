@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,8 @@ def read_volume(path: str | os.PathLike[str]) -> LabelVolume:
     Raises
     ------
     ValueError
-        If the file is damaged or too large, has more than three dimensions, values that are no labels, or an affine with
-        shear or without volume.
+        If the file is damaged or too large, has more than three dimensions, values that are no labels, or an affine
+        with shear or without volume.
     FileNotFoundError
         If there is no file.
     """
@@ -74,7 +75,7 @@ def read_volume(path: str | os.PathLike[str]) -> LabelVolume:
         raise FileNotFoundError(f"path must be a file that exists; got {str(file)!r}.")
     damaged = f"{file.name} must be a NIfTI or MGH volume; got a file that cannot be read"
     try:
-        image = nibabel.load(file)
+        image: Any = nibabel.load(file)
         shape = tuple(map(int, image.shape))
     except (nibabel.filebasedimages.ImageFileError, OSError, ValueError, EOFError, zlib.error, TypeError) as error:
         raise ValueError(f"{damaged} ({str(error)[:80]}).") from None
@@ -126,8 +127,9 @@ def _checked_values(values: npt.NDArray[np.generic], name: str) -> LabelArray:
     odd = numbers != np.rint(numbers)
     if odd.any():
         raise ValueError(
-            f"values of {name} must be labels, whole numbers; got {float(numbers[odd][0]):.4g} and {int(odd.sum()) - 1} "
-            "more that are not. Is it an image or a probability? Labels are resampled with nearest neighbours."
+            f"values of {name} must be labels, whole numbers; got {float(numbers[odd][0]):.4g} and "
+            f"{int(odd.sum()) - 1} more that are not. Is it an image or a probability? Labels are resampled by "
+            "nearest neighbours."
         )
     low, high = float(numbers.min()), float(numbers.max())
     if low < 0.0 or high >= 2.0**31:
@@ -257,7 +259,7 @@ def _nearest(tissues: TissueArray, unknown: BoolArray, *, only: BoolArray | None
 
 
 def _without_edge_contacts(tissues: TissueArray) -> tuple[TissueArray, int]:
-    """Fill air until no two voxels of the head, and none of the air, touch at an edge only: the outside is a manifold."""
+    """Fill air until no two voxels of the head, or of the air, touch at an edge only: the outside is a manifold."""
     result = tissues.copy()
     filled = 0
     while True:
