@@ -34,6 +34,9 @@ from meshes.tissues import ConductivitiesLike, conductivity_provenance, conducti
 
 __all__ = ["is_subject_folder", "read_subject_folder"]
 
+# Grey matter that is thinner, as at the medial wall, is made as thick by `repair` (mm), in steps, and the neighbours of
+# such vertices, as many rows of them, go along in part.
+_THINNEST, _STEPS, _SPREAD = 0.8, 4, 3
 _SIDES = {"lh": "left", "rh": "right"}
 # Interface: tissues inside and outside.
 _LAYERS = {
@@ -87,8 +90,9 @@ def read_subject_folder(
     name : str, optional
         Name of the head; the folder's by default.
     repair : bool, optional
-        Whether to mend the surfaces (`meshes.repair`), which FreeSurfer lets touch. A region then has the vertices that
-        were nearest to its own, where vertices were dropped or added.
+        Whether to mend the surfaces, which FreeSurfer lets touch: the white surface is moved inwards where the grey
+        matter is thinner than 0.8 mm, as at the medial wall, and `meshes.repair` does what is left. Where that drops or
+        adds vertices, a region has those that are nearest to its own.
 
     Returns
     -------
@@ -110,8 +114,7 @@ def read_subject_folder(
     check_size(list(surfaces.values()))
     given, done = surfaces, {}
     if repair:
-        mended, text = repaired(list(given.values()))
-        surfaces, done = dict(zip(given, mended, strict=True)), {"repair": text}
+        surfaces, done = _mended(given)
     _check(surfaces)
     middle, how = cortex or _middle(surfaces)
     tissues = ("scalp", "skull", "csf", "grey", "white")
@@ -187,6 +190,53 @@ def _middle(surfaces: Mapping[str, Surface]) -> tuple[Surface, str]:
     paired = all(np.array_equal(pial.triangles, white.triangles) for pial, white in pairs)
     how = "mean of pial and white surface, vertex by vertex" if paired else "halfway between pial and white surface"
     return joined(mids, "cortex"), how
+
+
+def _mended(given: Mapping[str, Surface]) -> tuple[dict[str, Surface], dict[str, str]]:
+    """Return surfaces that do not touch, and what was done to them, for the provenance.
+
+    FreeSurfer's white surface runs on the pial one at the medial wall, vertex on vertex: there it is moved inwards. If
+    that is not all, `meshes.repair` does the rest.
+    """
+    surfaces, text = dict(given), []
+    for side in _SIDES:
+        pial, white = surfaces[f"pial_{side}"], surfaces[f"white_{side}"]
+        if np.array_equal(pial.triangles, white.triangles):
+            surfaces[f"white_{side}"], moved = _pushed_in(white, pial)
+            text += [moved] if moved else []
+    for surface in surfaces.values():
+        check_surface(surface)
+    try:
+        check_crossings(list(surfaces.values()))
+    except ValueError:
+        mended, moved = repaired(list(surfaces.values()))
+        surfaces = dict(zip(given, mended, strict=True))
+        text.append(moved)
+    return surfaces, {"repair": "; ".join(text) or "nothing to mend"}
+
+
+def _pushed_in(white: Surface, pial: Surface) -> tuple[Surface, str]:
+    """Return the white surface with vertices moved inwards where it is too near to their pial ones, and what was moved.
+
+    Neighbours go along in part, so that no step arises.
+    """
+    from meshes.midsurface import neighbour_mean  # here, because it loads SciPy and libigl
+
+    thickness = np.linalg.norm(white.vertices - pial.vertices, axis=1)
+    way = np.maximum(_THINNEST - thickness, 0.0)
+    if not way.any():
+        return white, ""
+    mean = neighbour_mean(white)
+    for _ in range(_SPREAD):
+        way = np.maximum(way, mean @ way)
+    moved = white
+    for _ in range(_STEPS):  # the normals turn on the way
+        moved = Surface(moved.vertices - way[:, None] / _STEPS * moved.vertex_normals, white.triangles, white.name)
+    far = np.linalg.norm(moved.vertices - white.vertices, axis=1)
+    return moved, (
+        f"{white.name}: {int((thickness < _THINNEST).sum())} vertices closer to the pial surface than {_THINNEST:g} mm "
+        f"moved inwards, farthest {far.max():.2g} mm"
+    )
 
 
 def _check(surfaces: Mapping[str, Surface]) -> None:
