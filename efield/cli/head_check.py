@@ -85,14 +85,13 @@ def show(report: HeadReport, *, verbose: bool) -> None:
         console.print(_pairs(report))
     shown = [finding for finding in report.findings if verbose or finding.verdict != "ok"]
     if shown:
-        table = Table(title="Findings", title_justify="left", box=None, padding=(0, 2, 0, 0))
-        for column in ("", "where", "check", "found", "criterion"):
-            table.add_column(column, overflow="fold", no_wrap=column == "")
+        table = Table(title="Findings", title_justify="left", box=None, padding=(0, 1, 0, 0), show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for one in sorted(shown, key=lambda finding: ("fail", "warn", "ok").index(finding.verdict)):
             colour = _COLOURS[one.verdict]
-            table.add_row(
-                f"[{colour}]{one.verdict}[/]", *map(_plain, (one.subject, one.check, one.found, one.criterion))
-            )
+            subject, check, found, criterion = map(_plain, (one.subject, one.check, one.found, one.criterion))
+            table.add_row(f"[{colour}]{one.verdict}[/]", f"[bold]{subject}[/], {check}: {found}\n[dim]{criterion}[/]")
         console.print(table)
     count = {verdict: sum(one.verdict == verdict for one in report.findings) for verdict in _COLOURS}
     colour = _COLOURS[report.verdict]
@@ -108,15 +107,19 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _surfaces(report: HeadReport) -> Table:
-    table = Table(title=f"Surfaces of {_plain(report.name)} (mm)", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    table.add_column("surface", no_wrap=True)
-    columns = (
-        "triangles", "closed", "pieces", "handles", "area cm²", "volume cm³", "edge 1-50-99 %", "aspect 99.9 %, worst",
-        "crossing",
-    )  # fmt: skip
+def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
+    """Return a table with room for a head's surfaces in 80 columns."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column(first, no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _surfaces(report: HeadReport) -> Table:
+    title = f"Surfaces of {_plain(report.name)} (median edge in mm; aspect of 99.9 % of the triangles)"
+    columns = ("triangles", "closed", "pieces", "handles", "cm²", "cm³", "edge", "aspect", "crossing")
+    table = _table(title, "surface", columns)
     for one in report.surfaces:
         table.add_row(
             _plain(one.name),
@@ -126,21 +129,19 @@ def _surfaces(report: HeadReport) -> Table:
             "-" if one.genus is None else str(one.genus),
             f"{one.area / 100.0:.4g}",
             f"{one.volume / 1000.0:.4g}",
-            " ".join(f"{edge:.2g}" for edge in one.edges[1:4]),
-            f"{one.aspect[1]:.1f}, {one.aspect[2]:.1f}",
+            f"{one.edges[2]:.2f}",
+            f"{one.aspect[1]:.1f}",
             str(one.crossings.count),
         )
     return table
 
 
 def _pairs(report: HeadReport) -> Table:
-    table = Table(title="Gaps between neighbours", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    table.add_column("surfaces", no_wrap=True)
-    for column in ("least gap mm", "at (mm)", "crossing pairs", "too coarse, % of area", "edge / gap, worst"):
-        table.add_column(column, justify="right")
+    columns = ("gap mm", "at (mm)", "crossing", "coarse %", "edge/gap")
+    table = _table("Gaps between neighbours (coarse: % of the area; edge/gap: worst)", "surfaces", columns)
     for pair in report.pairs:
         if pair.touching:
-            table.add_row(f"{_plain(pair.inner)} and {_plain(pair.outer)}", "touch", "", "", "", "")
+            table.add_row(f"{_plain(pair.inner)} and {_plain(pair.outer)}", "touch")
             continue
         place = "" if pair.gap_place is None else ", ".join(f"{x:.0f}" for x in pair.gap_place)
         table.add_row(
