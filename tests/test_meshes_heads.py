@@ -65,7 +65,8 @@ def test_triangle_counts(heads):
     count = {key: sum(len(i.surface.triangles) for i in head.interfaces) for key, head in heads.items()}
     assert 55_000 <= count["pycortex", "fast"] <= 62_000  # "about 60k", issue 2
     assert count["pycortex", "standard"] == 173_984  # data README
-    assert count["fsaverage", "standard"] == 130_908
+    assert count["fsaverage", "standard"] == 130_920  # printed by the recipe
+    assert 55_000 <= count["fsaverage", "fast"] <= 62_000
 
 
 @pytest.mark.parametrize("key", ALL)
@@ -167,7 +168,7 @@ def test_conductivities_are_overridden_by_tissue():
     ("name", "options", "sentence"),
     [
         ("colin", {}, r"name must be one of 'pycortex', 'fsaverage'; got 'colin'"),
-        ("fsaverage", {"resolution": "fast"}, r"resolution must be one of 'standard'; got 'fast'"),
+        ("fsaverage", {"resolution": "fine"}, r"resolution must be one of 'standard', 'fast'; got 'fine'"),
         ("pycortex", {"conductivities": {"bone": 1}}, r"tissue in conductivities must be one of .* got 'bone'"),
         ("pycortex", {"conductivities": {"skull": 0}}, r"conductivity of skull must be a positive number; got 0\.0"),
         ("pycortex", {"conductivities": {"skull": float("nan")}}, r"conductivity of skull must be a positive number"),
