@@ -324,7 +324,7 @@ def _where(head: HeadModel, lesion: Surface, replaced: Sequence[float]) -> str:
     for value in np.unique(whole.sigmas[whole.sigmas > 0.0]).tolist():
         if winding_numbers(middle, whole.region(value)[0])[0] > 0.5:
             place = f"in {names.get(value, f'the tissue of {value:g} S/m')}"
-    centre = ", ".join(f"{value:.1f}" for value in lesion.vertices.mean(axis=0))
+    centre = ", ".join(f"{value:.1f}" for value in np.average(lesion.centroids, axis=0, weights=lesion.areas))
     wanted = " or ".join(names.get(value, f"{value:g} S/m") for value in replaced)
     return (
         f"{lesion.name} must reach into {wanted}; got one around ({centre}) mm, {place}, {near:.1f} mm away from it. "
@@ -364,7 +364,7 @@ def _provenance(
     lesions = json.loads(head.provenance.get("lesions", "{}"))
     lesions[lesion.name] = {
         "conductivity (S/m)": sigma,
-        "centre (mm)": np.round(lesion.vertices.mean(axis=0), 2).tolist(),
+        "centre (mm)": np.round(np.average(lesion.centroids, axis=0, weights=lesion.areas), 2).tolist(),
         "volume (mm3)": {names.get(value, f"{value:g} S/m"): round(volume, 1) for value, volume in volumes.items()},
         "regions lost": {region: round(share, 3) for region, share in losses.items()},
     }
