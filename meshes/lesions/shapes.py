@@ -297,7 +297,8 @@ class _Grid(NamedTuple):
             d = c + nz
             near = (flat[a] * (1.0 - z) + flat[a + 1] * z) * (1.0 - y) + (flat[b] * (1.0 - z) + flat[b + 1] * z) * y
             far = (flat[c] * (1.0 - z) + flat[c + 1] * z) * (1.0 - y) + (flat[d] * (1.0 - z) + flat[d + 1] * z) * y
-            return near * (1.0 - x) + far * x
+            value: float = near * (1.0 - x) + far * x
+            return value
 
         return level
 
