@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from meshes.arrays import FloatArray
+from meshes.recipes.untangle import mend_shapes
 from meshes.surface import Surface
 
 __all__ = [
@@ -29,6 +30,8 @@ Field = npt.NDArray[np.float32]
 
 # So many mm more of smoothing in each attempt at a contour without handles.
 SMOOTHING_STEP = 0.5
+# So often a surface is meshed anew, with one per cent more triangles each time, until its topology is as before; then quadrics.
+REMESHING_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,27 +238,34 @@ def remeshed(surface: Surface, n_triangles: int) -> Surface:
     n_triangles : int
         How many triangles are wanted; a few more or less come out.
 
-    Raises
-    ------
-    RuntimeError
-        If the result is not closed or its topology has changed.
+    Returns
+    -------
+    Surface
+        Closed and of the same topology.
 
     Notes
     -----
     Approximated centroidal Voronoi diagrams: S. Valette, J.-M. Chassery and R. Prost, IEEE Trans. Vis. Comput. Graph.
     14(2):369-381, 2008, by pyacvd. Its vertices are means over their cells and lie inside of a curved surface: they
-    are put back on it.
+    are put back on it. Where the cells make no closed surface (narrow parts and few triangles), quadric decimation by
+    libigl, which keeps the topology, and `mend_shapes` instead.
     """
     import pyacvd
     import pyvista
 
     faces = np.column_stack([np.full(len(surface.triangles), 3), surface.triangles]).ravel()
     clustering = pyacvd.Clustering(pyvista.PolyData(surface.vertices, faces))
-    clustering.cluster(n_triangles // 2 + 2)
-    even = _outward(clustering.create_mesh(), surface.name)
-    _, _, nearest = igl.point_mesh_squared_distance(even.vertices, surface.vertices, surface.triangles.astype(np.int64))
-    result = Surface(np.asarray(nearest), even.triangles, surface.name)
-    before, after = (2 * len(s.vertices) - len(s.triangles) for s in (surface, result))
-    if not result.is_closed or before != after:
-        raise RuntimeError(f"{surface.name} must stay closed and keep its topology when remeshed; it did not.")
-    return result
+    # Cells that happen to surround a narrow part make a surface that is not one: other cells, with a few more of them.
+    for attempt in range(REMESHING_ATTEMPTS):
+        clustering.cluster(int(n_triangles * (1.0 + 0.01 * attempt)) // 2 + 2)
+        even = _outward(clustering.create_mesh(), surface.name)
+        same = 2 * len(even.vertices) - len(even.triangles) == 2 * len(surface.vertices) - len(surface.triangles)
+        if even.is_closed and same:
+            _, _, nearest = igl.point_mesh_squared_distance(
+                even.vertices, surface.vertices, surface.triangles.astype(np.int64)
+            )
+            return Surface(np.asarray(nearest), even.triangles, surface.name)
+    vertices, triangles, _, _ = igl.qslim(
+        np.asfortranarray(surface.vertices), np.asfortranarray(surface.triangles), n_triangles, True
+    )
+    return mend_shapes(Surface(vertices, triangles, surface.name))

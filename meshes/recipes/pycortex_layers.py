@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from meshes.arrays import FloatArray
+from meshes.recipes.clearances import signed_depth
 from meshes.recipes.layers import (
     BoolArray,
     Field,
@@ -124,9 +125,13 @@ def head_mask(t1: Field, spacing: float) -> BoolArray:
     longer[:, :, :depth] = longer[:, :, depth : 2 * depth][:, :, ::-1]
     longer[:, :, 0] = ndimage.binary_fill_holes(longer[:, :, 0])
     filled = closed(longer, 6.0, grid)
-    # Near the lowest slice the signal fades towards the chin: rounder there.
-    low = min(depth + int(35.0 / spacing), longer.shape[2])
-    filled[:, :, :low] |= closed(filled, 18.0, grid)[:, :, :low]
+    # Near the lowest slice the signal fades towards the chin: rounder there, and the mouth is closed.
+    low = min(depth + int(50.0 / spacing), longer.shape[2])
+    part = closed(filled, 18.0, grid)[:, :, :low] | filled[:, :, :low]
+    for axis in (2, 0):
+        for plane in np.moveaxis(part, axis, 0):
+            plane |= ndimage.binary_fill_holes(plane)
+    filled[:, :, :low] = part
     return filled[depth:-depth, depth:-depth, depth:-depth]
 
 
@@ -212,4 +217,7 @@ def ventricle_field(data: Volumes, white: Surface, side: str) -> Field:
     grid = data.grid
     body = largest_piece(opened(np.isin(data.labels, VENTRICLE[side]), 0.9, grid))
     field = signed_distance(closed(body, 2.0, grid), grid, smoothing=0.7)
-    return rounded_maximum(field, outside_distance(white, grid, reach=5.0) + np.float32(WALL), 0.5)
+    near = field < 3.0
+    depth, _, _ = signed_depth(grid.points(near), white, np.inf)
+    field[near] = rounded_maximum(field[near], np.float32(WALL) - depth.astype(np.float32), 0.5)
+    return field
