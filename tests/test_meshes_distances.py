@@ -132,7 +132,7 @@ def test_thicknesses_of_the_shipped_heads(heads: dict[str, HeadModel], name: str
     """Ranges that hold for adults and leave room for a head rebuilt (mm).
 
     Measured on the files of November 2026, pycortex fast and fsaverage: middle of the cortex under the scalp, left hand
-    area, 19.9 and 17.2 at least; skull 4.8 and 6.7, CSF 2.7 and 8.1 in the median (fsaverage's sulci are wide open).
+    area, 19.9 and 17.2 at least; skull 4.8 and 5.4, CSF 2.7 and 8.1 in the median (fsaverage's sulci are wide open).
     """
     head = heads[name]
     assert 15.0 < distance_map(head, "cortex", "scalp", region="m1-hand-left").min() < 23.0
