@@ -7,6 +7,7 @@ from importlib import resources
 import numpy as np
 
 from meshes import arrays
+from meshes.anatomy.labels import regions_of_codes
 from meshes.files.imported import load_imported
 from meshes.head import HeadModel, Interface
 from meshes.registry import HEADS, HeadFile
@@ -79,7 +80,8 @@ def load_head(
     -------
     HeadModel
         Scalp, outer skull, inner skull, cerebellum, and for each hemisphere pial and white surface (mm, RAS), with
-        the cortex halfway through the grey matter (left hemisphere first) and the regions m1-hand-left and so on.
+        the cortex halfway through the grey matter (left hemisphere first) and the regions m1-hand-left and so on; on
+        fsaverage also the labels of Desikan-Killiany and HCP-MMP, such as ``desikan:precentral-left``.
 
     Raises
     ------
@@ -119,11 +121,16 @@ def _read(entry: HeadFile, conductivities: ConductivitiesLike | None) -> HeadMod
     def named(prefix: str) -> dict[str, np.ndarray]:
         return {key.removeprefix(prefix): data[key] for key in data if key.startswith(prefix)}
 
+    cortex = Surface(data["cortex_v"], data["cortex_f"], "cortex")
+    regions = named("region_")
+    for atlas in ("desikan", "mmp"):
+        if f"labels_{atlas}" in data:
+            regions |= regions_of_codes(cortex, data[f"labels_{atlas}"], data[f"labels_{atlas}_names"], atlas)
     return HeadModel(
         name=entry.name,
         interfaces=tuple(interfaces),
-        cortex=Surface(data["cortex_v"], data["cortex_f"], "cortex"),
-        regions=named("region_"),
+        cortex=cortex,
+        regions=regions,
         fiducials=named("fiducial_") | {key: np.array(point) for key, point in entry.fiducials.items()},
         targets={key: np.array(point) for key, point in entry.targets.items()},
         resolution=entry.resolution,

@@ -10,7 +10,7 @@ import pytest
 import efield
 import meshes
 from meshes.anatomy.fitting import estimate_mni_affine
-from meshes.anatomy.labels import label_vertices, sides_of, transfer_regions
+from meshes.anatomy.labels import label_vertices, regions_of_codes, sides_of, transfer_regions
 from meshes.anatomy.mni import MniAffine, mni_transform
 from meshes.anatomy.regions import EXPECTED, REGIONS, find_region, labelled_region
 
@@ -354,6 +354,27 @@ def test_other_bad_input_gets_a_sentence(small_head, painted, shape):
         transfer_regions(painted, painted, source_map=shape, head_map=shape, names=["v1-left"])
     with pytest.raises(ValueError, match=r"side must be one of 'left', 'right'; got ''"):
         label_vertices({}, ["mmp:4"], "")
+
+
+def test_codes_become_regions():
+    cortex = meshes.icosphere(2, radius=60.0)
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, len(cortex.vertices)).astype(np.uint8)
+    found = regions_of_codes(cortex, codes, np.array(["", "a", "b", "c"]), "mine")
+    assert found.keys() == {f"mine:{name}-{side}" for name in "abc" for side in ("left", "right")}
+    every = np.concatenate(list(found.values()))
+    np.testing.assert_array_equal(np.sort(every), np.flatnonzero(codes > 0))
+    assert (cortex.vertices[found["mine:b-right"], 0] > 0.0).all()
+    assert (codes[found["mine:b-right"]] == 2).all()
+    with pytest.raises(ValueError, match=r"codes must be one per vertex, 162; got shape \(3,\)"):
+        regions_of_codes(cortex, [0, 1, 2], ["", "a", "b"], "mine")
+    with pytest.raises(ValueError, match=r"codes must be 0 to 1; got 0 to 3"):
+        regions_of_codes(cortex, codes, ["", "a"], "mine")
+
+
+def test_hundreds_of_labels_are_not_listed(labelled):
+    with pytest.raises(ValueError, match=r"There are: 4 labels of 'mmp'\. Like it: mmp:4-right, mmp:4-left\."):
+        efield.Target.of_region("mmp:4-rigth", labelled)
 
 
 def test_results_say_where_the_target_comes_from(small_result):

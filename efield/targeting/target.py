@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from efield.targeting.patch import Patch, cut, patch_around
 from meshes import HeadModel, Surface, arrays, closest_points
 from meshes.anatomy.coordinates import cortex_at_mni
-from meshes.anatomy.labels import SIDES, MniMap
+from meshes.anatomy.labels import SIDES, MniMap, list_regions
 from meshes.anatomy.regions import Place, find_region
 from meshes.anatomy.walls import Wall, bank_of, wall_around
 from meshes.checks import winding_numbers
@@ -242,8 +243,11 @@ class Target:
             raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
         key = name if side is None else f"{name}-{arrays.choice(side, 'side', SIDES)}"
         if key not in head.regions:
-            known = ", ".join(sorted(head.regions)) or "none"
-            raise ValueError(f"name must be a region of {head.name}, with its side; got {key!r}. There are: {known}.")
+            near = difflib.get_close_matches(key, head.regions, n=3, cutoff=0.5)
+            raise ValueError(
+                f"name must be a region of {head.name}, with its side; got {key!r}. There are: "
+                f"{list_regions(head.regions)}.{' Like it: ' + ', '.join(near) + '.' if near else ''}"
+            )
         base, _, end = key.rpartition("-")
         place = Place(key=key, way="region", source=f"region {key} of {head.name}", regions=head.regions)
         centre, region = _aim(head, place)

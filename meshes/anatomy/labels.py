@@ -17,7 +17,7 @@ from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.surface import Surface
 
-__all__ = ["SIDES", "MniMap", "label_vertices", "sides_of", "transfer_regions"]
+__all__ = ["SIDES", "MniMap", "label_vertices", "list_regions", "regions_of_codes", "sides_of", "transfer_regions"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -76,6 +76,70 @@ def label_vertices(regions: Mapping[str, IndexArray], labels: Iterable[str], sid
     arrays.choice(side, "side", SIDES)
     found = [regions[f"{label}-{side}"] for label in labels if f"{label}-{side}" in regions]
     return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+
+
+def regions_of_codes(cortex: Surface, codes: npt.ArrayLike, names: npt.ArrayLike, atlas: str) -> dict[str, IndexArray]:
+    """Return an atlas' labels as regions.
+
+    Parameters
+    ----------
+    cortex : Surface
+        The cortex, left at x < 0 (mm).
+    codes : array_like of int, shape (n_vertices,)
+        Number of each vertex' label.
+    names : array_like of str
+        Names of the labels, by their number; vertices of a label without a name belong to none.
+    atlas : str
+        Name of the atlas, for example "desikan".
+
+    Returns
+    -------
+    dict of str to ndarray of int
+        Vertices by ``ATLAS:LABEL-SIDE``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one number per vertex, or a number has no name.
+
+    Examples
+    --------
+    >>> import meshes
+    >>> points = [[-9, 0, 0], [-9, 1, 0], [-9, 0, 1], [9, 0, 0], [9, 1, 0], [9, 0, 1]]
+    >>> cortex = meshes.Surface(points, [[0, 2, 1], [3, 4, 5]])
+    >>> regions_of_codes(cortex, [0, 1, 1, 1, 0, 0], ["", "precentral"], "desikan")
+    {'desikan:precentral-left': array([1, 2]), 'desikan:precentral-right': array([3])}
+    """
+    numbers, table = np.asarray(codes).astype(np.int64), [str(name) for name in np.asarray(names)]
+    if numbers.shape != (len(cortex.vertices),):
+        raise ValueError(f"codes must be one per vertex, {len(cortex.vertices)}; got shape {numbers.shape}.")
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(table):
+        raise ValueError(f"codes must be 0 to {len(table) - 1}; got {int(numbers.min())} to {int(numbers.max())}.")
+    right = sides_of(cortex, cortex.vertices[:, 0])
+    found = {
+        f"{atlas}:{name}-{side}": np.flatnonzero((numbers == number) & (right == (side == "right")))
+        for number, name in enumerate(table)
+        if name
+        for side in SIDES
+    }
+    return {name: rows for name, rows in found.items() if len(rows)}
+
+
+def list_regions(regions: Mapping[str, IndexArray]) -> str:
+    """Return the names of regions for messages; of atlases, which have hundreds of labels, the number of labels.
+
+    Examples
+    --------
+    >>> rows = np.array([0])
+    >>> list_regions({"m1-hand-left": rows, "mmp:4-left": rows, "mmp:4-right": rows})
+    "m1-hand-left, 2 labels of 'mmp'"
+    """
+    atlases: dict[str, int] = {}
+    for name in regions:
+        if ":" in name:
+            atlases[name.split(":")[0]] = atlases.get(name.split(":")[0], 0) + 1
+    own = sorted(name for name in regions if ":" not in name)
+    return ", ".join(own + [f"{count} labels of {atlas!r}" for atlas, count in sorted(atlases.items())]) or "none"
 
 
 def sides_of(cortex: Surface, mni_x: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from meshes import arrays
 from meshes.anatomy.coordinates import cortex_at_mni, map_of, text_of
-from meshes.anatomy.labels import SIDES, MniMap, label_vertices, sides_of, transfer_regions
+from meshes.anatomy.labels import SIDES, MniMap, label_vertices, list_regions, sides_of, transfer_regions
 from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.scalp import closest_points
@@ -186,7 +186,7 @@ def find_region(
                 found = _FINDERS[way](head, name, side, known) if way in _FINDERS else None
                 if found is not None:
                     return found
-    names = ", ".join(sorted(head.regions)) or "none"
+    names = list_regions(head.regions)
     raise ValueError(
         f"head must have the region '{name}-{side}'{'' if by in (None, 'region') else f', or what by={by!r} needs'}; "
         f"got {head.name!r} with regions: {names}.{reason} Give a position instead: Target(position=...)."

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshes import arrays
-from meshes.anatomy.labels import SIDES, label_vertices
+from meshes.anatomy.labels import SIDES, label_vertices, list_regions
 from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.scalp import closest_points
@@ -139,7 +139,7 @@ def central_sulcus(head: HeadModel, *, side: str = "left", regions: Mapping[str,
             return fundus_between(head.cortex, first, second, depth)
     raise ValueError(
         f"regions must tell both banks of the central sulcus on the {side}, such as desikan:precentral-{side} and "
-        f"desikan:postcentral-{side}; got {', '.join(sorted(known)) or 'none'}. Carry them over from another head with "
+        f"desikan:postcentral-{side}; got {list_regions(known)}. Carry them over from another head with "
         "meshes.anatomy.labels.transfer_regions."
     )
 
