@@ -12,6 +12,7 @@ from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTabl
 import meshes
 from meshes.files.annotations import read_annotation
 from meshes.files.archive import write_head
+from meshes.labels.volumes import read_volume
 from tests import subject_cases
 from tests.msh_cases import cube_mesh, msh_bytes
 from tests.test_meshes_files_fiff import LAYERS, fif
@@ -136,6 +137,11 @@ def whole_file(folder, kind):
         read = read_annotation
     elif kind == "lh.pial":
         subject_cases.write_sheet(file, surface)
+    elif kind == "labels.nii":
+        away = np.linalg.norm(np.indices((16, 16, 16)) - 7.5, axis=0)
+        values = np.select([away < 3, away < 5, away < 7], [3, 4, 5], 0).astype(np.uint8)
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([4.0, 4.0, 4.0, 1.0])), file)
+        read = read_volume
     elif kind == "orig.mgz":
         subject_cases.write_subject(folder / "sub-01")
         file = folder / "sub-01" / "mri" / "orig.mgz"

@@ -115,7 +115,7 @@ def test_a_damaged_import_is_listed_as_such(folder: Path) -> None:
     ("words", "sentence"),
     [
         ("head import nobody.msh", "path must be a file or folder that exists; got 'nobody.msh'"),
-        ("head import bone.off", "path must be a .msh, .toml, .fif or .npz file"),
+        ("head import bone.off", "path must be a .msh, .toml, .fif"),
         ("head import sub-01.toml --name pycortex", "name must not be that of a head that ships with the package"),
         ("head import sub-01.toml --name a/b", "name must be of letters, digits, dots, dashes and underscores"),
         ("head import sub-01.toml --conductivity skull", "--conductivity must be TISSUE=VALUE with a positive number"),

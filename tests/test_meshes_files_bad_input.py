@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import meshes
+from meshes.anatomy.mni import MniAffine
 from meshes.conductivities import with_conductivities
 from meshes.files.imported import import_head, load_imported
 from meshes.heads import load_head
@@ -133,7 +134,11 @@ TABLE = {
         with_list("[[interface]]", "fiducials = {nasion = [0.0, nan, 0.0]}\n[[interface]]"),
         r"^fiducial 'nasion' must be finite; got \[0\.0, nan, 0\.0\]",
     ),
-    "a left-handed matrix": (mirrored, r"^matrix must be right-handed"),
+    "a left-handed pose": (mirrored, r"^matrix must be right-handed"),
+    "a left-handed map to MNI": (
+        lambda _: lambda: MniAffine(np.diag([-1.0, 1.0, 1.0, 1.0]), source="a test"),
+        r"must keep left and right apart; got a matrix that mirrors",
+    ),
     # What is wrong with tissues
     "a tissue without conductivity": (
         with_list('"csf"', '"jelly"'),
@@ -194,6 +199,7 @@ TABLE = {
         r"^lh\.a\.label\.gii must be a GIFTI file; got a damaged one",
     ),
     "cut: volume": (damaged("orig.mgz", cut(0.001)), r"^orig\.mgz must be a FreeSurfer volume; got a damaged one"),
+    "cut: NIfTI": (damaged("labels.nii", cut(0.5)), r"^labels\.nii must "),
     # Headers that claim more than any memory holds
     "huge: STL": (
         damaged("a.stl", lambda d: d[:80] + b"\xff" * 4 + d[84:]),
@@ -243,6 +249,10 @@ TABLE = {
     "huge: npz of a head": (
         damaged("head.npz", huge_header),
         r"^vertices_0 of head\.npz must be an array of shape \(1000000000000, 3\), as its header says; got \d+ bytes",
+    ),
+    "huge: NIfTI": (
+        damaged("labels.nii", lambda d: d[:42] + struct.pack("<3h", 32000, 32000, 32000) + d[48:]),
+        r"^labels\.nii must ",
     ),
     # Files of another kind
     **{

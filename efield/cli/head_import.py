@@ -24,6 +24,8 @@ def run(
     conductivity: Sequence[str],
     merge: Sequence[str],
     tissue: Sequence[str],
+    labels: str | None,
+    spacing: float | None,
     cortex: Sequence[Path],
     repair: bool,
     out: Path | None,
@@ -56,6 +58,8 @@ def run(
             cortex=list(cortex) or None,
             tissues=tissues or None,
             merge=merged or None,
+            labels=labels,
+            spacing=spacing,
             name=name,
             repair=repair,
         )

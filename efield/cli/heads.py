@@ -71,6 +71,7 @@ Examples:
 
 - **efield head import m2m_ernie --merge eyes=scalp** : a SimNIBS folder; then `--head ernie` works everywhere
 - **efield head import subjects/bert --repair** : a FreeSurfer folder with the surfaces of mne watershed_bem
+- **efield head import final_tissues.nii.gz --labels simnibs --name ernie** : a segmentation of the whole head
 - **efield head import head.toml --name sub-01 --conductivity skull=0.008** : a list of surfaces
 - **efield head import sub-01-bem.fif --conductivities mne --out sub-01.npz** : into a file, for `--head sub-01.npz`
 
@@ -98,6 +99,17 @@ def import_(
         list[str] | None,
         typer.Option("--tissue", metavar="TAG=TISSUE", help="Tissue of a mesh's tag, for example 5=scalp."),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="TABLE",
+            help="What a label volume's numbers mean: simnibs, freesurfer, roast, or a file that lists them.",
+        ),
+    ] = None,
+    spacing: Annotated[
+        float | None, typer.Option("--spacing", help="Resample a label volume to voxels of this edge first (mm).")
+    ] = None,
     cortex: Annotated[
         list[Path] | None, typer.Option("--cortex", metavar="FILE", help="Surface where fields are asked for.")
     ] = None,
@@ -120,6 +132,8 @@ def import_(
             conductivity=conductivity or [],
             merge=merge or [],
             tissue=tissue or [],
+            labels=labels,
+            spacing=spacing,
             cortex=cortex or [],
             repair=repair,
             out=out,

@@ -112,7 +112,8 @@ def read_subject_folder(
     surfaces = {layer: _layer(file, tissue, layer, geometry) for layer, (file, tissue) in files.items()}
     surfaces |= {layer: _layer(file, "", layer, geometry) for layer, file in sheets.items()}
     check_size(list(surfaces.values()))
-    given, done = surfaces, {}
+    given = surfaces
+    done: dict[str, str] = {}
     if repair:
         surfaces, done = _mended(given)
     _check(surfaces)
