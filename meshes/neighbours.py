@@ -156,7 +156,9 @@ def measure_pair(
 
 
 def distances(points: FloatArray, surface: Surface) -> FloatArray:
-    """Return the distance of points from a surface's triangles (mm), shape (n,)."""
+    """Return the distance of points from a surface's triangles (mm), shape (n,); infinite if it has none."""
+    if not len(points) or not len(surface.triangles):  # libigl crashes
+        return np.full(len(points), np.inf)
     import igl  # here, because it takes a tenth of a second to load
 
     rows = np.ascontiguousarray(points)
@@ -183,6 +185,9 @@ def nesting(surfaces: Sequence[Surface], *, samples: int = 48) -> tuple[int | No
     parents: list[int | None] = []
     for i, surface in enumerate(surfaces):
         used = np.unique(surface.triangles)
+        if not len(used):
+            parents.append(None)
+            continue
         points = surface.vertices[used[np.unique(np.linspace(0, len(used) - 1, samples).astype(int))]]
         around = [
             j
@@ -217,8 +222,9 @@ def neighbours(
     for i, parent in enumerate(parents):
         if parent is not None:
             found[(i, parent)] = True
-    for i in range(len(surfaces)):
-        for j in range(i + 1, len(surfaces)):
+    shown = [k for k, surface in enumerate(surfaces) if len(surface.triangles)]
+    for i in shown:
+        for j in shown[shown.index(i) + 1 :]:
             low = np.maximum(surfaces[i].vertices.min(axis=0), surfaces[j].vertices.min(axis=0))
             high = np.minimum(surfaces[i].vertices.max(axis=0), surfaces[j].vertices.max(axis=0))
             near = bool((low - high <= _REACH).all())

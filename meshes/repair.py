@@ -195,17 +195,16 @@ def repair(
 
 def _given(surfaces: SurfacesLike) -> tuple[Surface, ...]:
     """Return the surfaces, each with a name."""
-    if isinstance(surfaces, HeadModel):
-        if surfaces.touching:
+    if isinstance(surfaces, HeadModel | str | os.PathLike):
+        from meshes.files.parts import parts_of, read_parts  # here, as it loads the readers
+
+        parts = parts_of(surfaces) if isinstance(surfaces, HeadModel) else read_parts(surfaces)
+        if parts.touching:
             raise ValueError(
-                f"surfaces must be closed, each for itself; got {surfaces.name}, a head whose tissues touch. "
+                f"surfaces must be closed, each for itself; got {parts.name}, a head whose tissues touch. "
                 "Mend the volume of labels that it was made from."
             )
-        found = tuple(interface.surface for interface in surfaces.interfaces)
-    elif isinstance(surfaces, str | os.PathLike):
-        from meshes.files.parts import read_parts  # here, as it loads the readers
-
-        found = read_parts(surfaces).surfaces
+        found = parts.surfaces
     else:
         found = (surfaces,) if isinstance(surfaces, Surface) else tuple(surfaces)
         if not found or not all(isinstance(one, Surface) for one in found):

@@ -199,7 +199,7 @@ def inspect(head: HeadLike, *, criteria: Criteria | None = None) -> HeadReport:
     >>> import meshes
     >>> report = inspect(meshes.sphere_head([90, 80], [0.33, 1.0], subdivisions=2))
     >>> report.verdict, report.parents, round(report.pairs[0].gap, 1)
-    ('warn', {'sphere-1': None, 'sphere-2': 'sphere-1'}, 8.5)
+    ('warn', {'sphere-1': None, 'sphere-2': 'sphere-1'}, 9.8)
     """
     from meshes.files.parts import Parts, parts_of, read_parts  # here, as it loads the readers
 

@@ -48,6 +48,10 @@ def of_surface(one: SurfaceMeasures, *, touching: bool, aspect: float) -> list[L
         _count("sheets", one.crowded_edges, "no edge with more than two triangles; part what touches", "crowded edges"),
         _count("orientation", one.turned_edges, "neighbours turned the same way", "edges between turned triangles"),
     ]
+    if one.n_triangles < 4:
+        lines.append(
+            _line("triangles", "fail", str(one.n_triangles), "at least 4, to enclose a volume", one.n_triangles)
+        )
     if one.is_closed:
         fix = "normals outwards, volume positive; in a hollow inwards; exchange two columns of the triangles"
         lines.append(_count("outward", one.inward_pieces, fix, "pieces turned inside out"))
@@ -125,7 +129,7 @@ def of_cortex(
 ) -> list[Line]:
     """Judge the cortex, which carries no charges: it may be open, but lies in the head and faces outwards."""
     lines = [_count("self crossing", one.crossings, "no triangle cuts another", "triangles", bad="warn")]
-    outermost = [surface for surface, parent in zip(surfaces, parents, strict=True) if parent is None]
+    outermost = [s for s, parent in zip(surfaces, parents, strict=True) if parent is None and len(s.triangles)]
     inside = np.zeros(len(cortex.vertices), dtype=np.bool_)
     for surface in outermost:
         inside |= np.abs(winding_numbers(cortex.vertices, surface)) > 0.5

@@ -17,6 +17,8 @@ from meshes.measures import aspects
 from meshes.repair import repair
 from meshes.repairing.draft import Draft
 from meshes.repairing.holes import boundary_loops, filled
+from meshes.report import inspect
+from tests.touching_cases import two_halves
 
 BAD_HEAD = Path(__file__).parents[2] / "shared" / "data" / "head_3shell_wh.npz"
 
@@ -217,6 +219,35 @@ def test_no_vertex_moves_farther_than_asked(seed, noise, max_move):
     assert result.ok == (not len(crossing_pairs(result.surfaces)[0]))
 
 
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.sampled_from(["soup", "torn", "turned", "rewired"]))
+def test_whatever_is_given_the_report_and_the_repair_come_to_an_end(seed, kind):
+    """And agree: what is said to be mended does not fail."""
+    rng = np.random.default_rng(seed)
+    whole = ball(50.0, n=1)
+    vertices, triangles = whole.vertices, whole.triangles.copy()
+    if kind == "soup":
+        vertices = rng.normal(0.0, 50.0, (rng.integers(3, 30), 3))
+        triangles = rng.integers(0, len(vertices), (rng.integers(0, 40), 3))
+    elif kind == "torn":
+        triangles = triangles[rng.random(len(triangles)) < rng.random()]
+    elif kind == "turned":
+        rows = rng.random(len(triangles)) < 0.3
+        triangles[rows] = triangles[rows][:, ::-1]
+        vertices = vertices + rng.normal(0.0, 8.0 * rng.random(), vertices.shape)
+    else:
+        triangles[rng.integers(0, 80, 6)] = rng.integers(0, 42, (6, 3))
+    surface = meshes.Surface(vertices, triangles, "any")
+    assert str(inspect(surface))
+    result = repair(surface, max_move=3.0)
+    assert str(result)
+    left = [finding for finding in inspect(result.surfaces).failures() if finding.subject != "head"]
+    assert result.ok == (not result.remaining)
+    if result.ok:
+        assert not left
+        check_surface(result.surfaces[0])
+
+
 @pytest.mark.parametrize("clearance", [0.5, 1.0])
 def test_crossing_balls_side_by_side_are_parted_by_half_each(clearance):
     """Two balls overlap by 1 mm: each must give way by half of that and of the clearance, and not by much more."""
@@ -235,6 +266,7 @@ def test_a_skull_through_the_scalp_is_pushed_in_and_the_scalp_out():
     scalp, skull = ball(90.0, name="scalp"), ball(80.0, (12.0, 0, 0), "skull")  # 2 mm through
     result = mended(scalp, skull, clearances=2.0)
     assert [change.name for change in result.changes] == ["scalp", "skull"]
+    assert result.changes[0].steps == ("pushed away from skull",)
     assert all(1.5 < change.largest < 3.2 for change in result.changes)
     assert result.surfaces[0].volume > scalp.volume
     assert result.surfaces[1].volume < skull.volume
@@ -320,6 +352,11 @@ def test_files_are_mended_too(tmp_path):
 def test_bad_arguments_get_a_sentence(surfaces, options, error, sentence):
     with pytest.raises(error, match=sentence):
         repair(surfaces, **options)
+
+
+def test_a_head_whose_tissues_touch_is_refused():
+    with pytest.raises(ValueError, match=r"surfaces must be closed, each for itself; got two halves"):
+        repair(two_halves(3))
 
 
 def test_the_field_in_a_mended_head_is_that_of_the_sound_one():

@@ -366,6 +366,13 @@ def test_what_is_no_head_is_said(tmp_path):
         inspect([])
 
 
+def test_a_surface_without_triangles_fails_beside_others():
+    empty = meshes.Surface(np.zeros((0, 3)), np.zeros((0, 3), dtype=int), "empty")
+    report = inspect([BALL, SKULL, empty])
+    assert line(report, "empty", "triangles").verdict == "fail"
+    assert report.parents == {"scalp": None, "skull": "scalp", "empty": None}
+
+
 def test_the_shared_head_with_a_crossing_cortex():
     file = SHARED / "head_3shell_wh.npz"
     if not file.exists():

@@ -73,7 +73,7 @@ def separated(
         At most so often all pairs are gone through.
     """
     current = list(drafts)
-    before = [draft.surface.vertices for draft in drafts]
+    pushed: list[set[str]] = [set() for _ in drafts]
     touched = set(range(len(drafts)))
     best, since = np.inf, 0
     for _ in range(rounds):
@@ -89,16 +89,15 @@ def separated(
             for k, draft in moved.items():
                 current[k] = untangled(draft, max_move=max_move, longest=longest)
                 changed.add(k)
+                pushed[k].add(drafts[j if k == i else i].surface.name)
         touched = changed
         since = 0 if score < 0.99 * best else since + 1
         best = min(score, best)
         if not changed or since == _PATIENCE:
             break  # all holds, or what is left needs more than max_move
-    for k, draft in enumerate(current):
-        if draft.surface.vertices.shape != before[k].shape or (draft.surface.vertices != before[k]).any():
-            others = [gap[1] if gap[0] == k else gap[0] for gap in gaps if k in gap[:2]]
-            names = ", ".join(current[other].surface.name for other in others)
-            current[k] = draft.noted(f"pushed away from its neighbours ({names})")
+    for k, others in enumerate(pushed):
+        if others:
+            current[k] = current[k].noted(f"pushed away from {', '.join(sorted(others))}")
     return current
 
 
@@ -119,9 +118,9 @@ def _pushed(
         fixed, moved = drafts[j if k == i else i].surface, drafts[k].surface
         demand = Clearance(moved.name, fixed.name, nested and k == i, clear, around=nested and k == j)
         share = 1.0 if len(free) == 1 else 0.4
-        pushed, left = keep_clear(moved, fixed, demand, steps=1, share=share, reach=overlap + 2.0 * clear + 2.0)
+        result, left = keep_clear(moved, fixed, demand, steps=1, share=share, reach=overlap + 2.0 * clear + 2.0)
         worst = max(worst, left)
-        placed = drafts[k].with_vertices(pushed.vertices, max_move)
+        placed = drafts[k].with_vertices(result.vertices, max_move)
         if np.abs(placed.surface.vertices - moved.vertices).max() > 1e-6:
             results[k] = placed
     return results, worst

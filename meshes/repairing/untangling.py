@@ -68,6 +68,8 @@ def untangled(draft: Draft, *, max_move: float, longest: int, steps: int = 60) -
 
 def crossing_triangles(surface: Surface) -> IndexArray:
     """Return the triangles of a surface that cross others of it."""
+    if not len(surface.triangles):
+        return np.zeros(0, dtype=np.int64)
     return np.unique(np.concatenate(crossing_pairs([surface])))
 
 
