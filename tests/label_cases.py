@@ -22,8 +22,9 @@ def ellipsoids(semi_axes, *, spacing=1.0, offset=(0.13, 0.31, -0.22)):
 
 
 def write_volume(path, labels, affine, dtype=np.uint8):
-    """Write a NIfTI file and return its path."""
-    nibabel.save(nibabel.Nifti1Image(np.asarray(labels).astype(dtype), affine), path)
+    """Write a NIfTI or MGH file and return its path."""
+    image = nibabel.MGHImage if str(path).endswith(".mgz") else nibabel.Nifti1Image
+    nibabel.save(image(np.asarray(labels).astype(dtype), affine), path)
     return Path(path)
 
 

@@ -226,3 +226,30 @@ def test_head_read_twice_is_the_same_and_merged_tissues_go(tmp_path):
     assert first.checksum == second.checksum
     assert [interface.name for interface in first.interfaces] == ["scalp", "skull"]
     assert first.name == "head"
+
+
+def test_read_head_takes_label_volumes(tmp_path):
+    path = write_volume(tmp_path / "small.nii.gz", *ellipsoids(((14.0, 12.0, 13.0), (9.0, 7.0, 8.0))))
+    head = meshes.read_head(path, labels={1: "scalp", 2: "skull"}, conductivities={"skull": 0.02}, spacing=1.5)
+    assert (head.name, head.interface("skull").sigma_inside) == ("small", 0.02)
+    with pytest.raises(ValueError, match=r"tissues must be left out but for a mesh; got them for small\.nii\.gz"):
+        meshes.read_head(path, tissues={1: "scalp"})
+    (tmp_path / "x.toml").write_text("")
+    with pytest.raises(ValueError, match=r"labels and spacing must be left out but for a label volume; got them for x"):
+        meshes.read_head(tmp_path / "x.toml", labels="roast")
+
+
+def test_freesurfer_labels_tell_the_cortex_from_other_grey_matter(tmp_path):
+    labels, affine = ellipsoids(((20.0, 18.0, 19.0), (18.0, 16.0, 17.0), (15.5, 13.5, 14.5), (11.5, 9.5, 10.5)))
+    numbers = np.array([0, 258, 165, 3, 2])[labels]
+    x = (np.arange(labels.shape[0]) + affine[0, 3])[:, None, None]
+    numbers[(labels == 3) & (x > 0.0)] = 47  # the right half is cerebellar cortex
+    path = write_volume(tmp_path / "samseg.mgz", numbers, affine, np.int16)
+    head = read_labels(path, triangles=5000)
+    assert [interface.name for interface in head.interfaces] == ["scalp", "skull", "grey", "white"]
+    assert head.provenance["labels"].startswith("freesurfer: ")
+    assert head.provenance["cortex"].endswith("; cerebral cortex")
+    assert head.cortex.vertices[:, 0].max() < 2.5
+    assert head.cortex.vertices[:, 0].min() < -12.5
+    outward = np.einsum("ij,ij->i", head.cortex.normals, head.cortex.centroids)
+    assert (outward > 0.0).all()
