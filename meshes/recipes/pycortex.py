@@ -33,8 +33,9 @@ import numpy.typing as npt
 from scipy.spatial import KDTree
 
 from meshes.arrays import FloatArray
-from meshes.checks import check_crossings, check_surface
+from meshes.checks import check_crossings, check_surface, crossing_pairs
 from meshes.measures import aspects
+from meshes.midsurface import neighbour_mean
 from meshes.recipes.clearances import Clearance, keep_clear, relax_crossings, signed_depth
 from meshes.recipes.fast_head import decimate
 from meshes.recipes.layers import contour, remeshed
@@ -109,7 +110,7 @@ def meshed(fine: dict[str, Surface], resolution: str) -> dict[str, Surface]:
     return {name: remeshed(fine[name], count) for name, count in counts.items()}
 
 
-def settled(surfaces: dict[str, Surface], *, rounds: int = 12) -> dict[str, Surface]:
+def settled(surfaces: dict[str, Surface], *, rounds: int = 20) -> dict[str, Surface]:
     """Push surfaces apart and mend their triangles until neither is needed any more.
 
     Raises
@@ -137,9 +138,31 @@ def settled(surfaces: dict[str, Surface], *, rounds: int = 12) -> dict[str, Surf
                 done[key] = (state[0].checksum, state[1].checksum)
             log.info("round %d: %s from %s lacks %.3f mm", attempt, *key, lacking)
         if missed == 0.0:
-            return current
+            parted = _parted(current)
+            if parted is current:
+                return current
+            current = parted
         current = {name: _mended(surface) for name, surface in current.items()}
     raise RuntimeError(f"the surfaces did not come to rest in {rounds} rounds; the last lack was {missed:.3f} mm.")
+
+
+def _parted(surfaces: dict[str, Surface]) -> dict[str, Surface]:
+    """Smooth surfaces where they cross between the points that `keep_clear` looks at; the argument if nowhere."""
+    listed = list(surfaces.values())
+    bounds = np.cumsum([0] + [len(surface.triangles) for surface in listed])
+    crossing = np.unique(np.concatenate(crossing_pairs(listed)))
+    log.info("%d triangles cross", len(crossing))
+    if not len(crossing):
+        return surfaces
+    result = dict(surfaces)
+    for k, surface in enumerate(listed):
+        own = crossing[(crossing >= bounds[k]) & (crossing < bounds[k + 1])] - bounds[k]
+        touched = np.unique(surface.triangles[own])
+        if len(touched):
+            vertices = surface.vertices.copy()
+            vertices[touched] = 0.5 * vertices[touched] + 0.5 * (neighbour_mean(surface)[touched] @ vertices)
+            result[surface.name] = _rounded(Surface(vertices, surface.triangles, surface.name))
+    return result
 
 
 def _mended(surface: Surface) -> Surface:
