@@ -1,6 +1,7 @@
 """FreeSurfer folders: where surfaces lie, which files count, labels, cortex, repair; and folders that are wrong."""
 
 import json
+import struct
 
 import nibabel
 import numpy as np
@@ -12,7 +13,7 @@ import meshes
 from meshes.files.annotations import read_annotation, region_names
 from meshes.files.freesurfer import is_subject_folder
 from tests import subject_cases as cases
-from tests.test_meshes_files_fiff import fif
+from tests.test_meshes_files_fiff import fif, integer, tag
 
 N = len(meshes.icosphere(2).vertices)
 NAMES = ["scalp", "outer_skull", "inner_skull", "pial_lh", "white_lh", "pial_rh", "white_rh"]
@@ -150,6 +151,31 @@ def test_scalp_of_its_own_file(subject):
     head = meshes.read_head(subject)
     assert np.abs(radii(head.scalp) - 110.0).max() < 1e-4
     assert head.provenance["file"].startswith("surf/lh.seghead, bem/outer_skull.surf")
+
+
+def points_fif(points, frame=5):
+    """Return MNE's file of fiducials: digitised points of kind 1 (metres)."""
+    body = tag(100, 31, bytes(20)) + integer(104, 107) + integer(3506, frame)
+    for number, point in points.items():
+        body += tag(213, 33, struct.pack(">2i3f", 1, number, *np.divide(point, 1000.0)))
+    return body + integer(105, 107) + tag(108, 0, b"", -1)
+
+
+def test_fiducials_of_mne(subject):
+    """In surface RAS as the surfaces of MNE are, so that the volume's place is needed."""
+    file = subject / "bem" / "sub-01-fiducials.fif"
+    points = {1: (-80.0, -20.0, -40.0), 2: (1.0, 85.0, -35.0), 3: (82.0, -21.0, -41.0)}
+    file.write_bytes(points_fif(points))
+    with pytest.raises(ValueError, match=r"^sub-01-fiducials\.fif must be moved to scanner RAS by mri/orig\.mgz"):
+        meshes.read_head(subject)
+    cases.write_volume(subject / "mri" / "orig.mgz")
+    head = meshes.read_head(subject)
+    matrix = cases.frame()
+    for number, name in ((1, "lpa"), (2, "nasion"), (3, "rpa")):
+        assert head.fiducials[name] == pytest.approx(matrix[:3, :3] @ points[number] + matrix[:3, 3], abs=1e-4)
+    file.write_bytes(points_fif(points, frame=4))
+    with pytest.raises(ValueError, match=r"^sub-01-fiducials\.fif must be in the MR image's frame \(5\); got 00000004"):
+        meshes.read_head(subject)
 
 
 def test_talairach_goes_into_the_provenance(subject):

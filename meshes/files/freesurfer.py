@@ -8,6 +8,7 @@ What is read (S: the subject's name, the folder's)::
     S-head-dense.fif, S-head.fif or surf/lh.seghead
     label/*.annot, *.label, *.label.gii             become regions "ATLAS:LABEL-SIDE" of the cortex
     mri/orig.mgz                                    where surfaces lie, if they do not say so themselves
+    bem/S-fiducials.fif                             nasion and preauricular points, from mne coreg
     mri/transforms/talairach.xfm                    goes into the provenance
 """
 
@@ -24,7 +25,7 @@ from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface
 from meshes.files.annotations import IndexArray, read_annotation, region_names
 from meshes.files.assembled import check_size, repaired
-from meshes.files.fiff import parse_bem
+from meshes.files.fiff import parse_bem, parse_fiducials
 from meshes.files.freesurfer_surface import FREESURFER_MAGIC, Geometry, geometry_of_volume, parse_freesurfer
 from meshes.files.polygons import checked_positions, numbers
 from meshes.files.surfaces import joined
@@ -126,6 +127,7 @@ def read_subject_folder(
         interfaces=tuple(Interface(s, *(sigmas[side] for side in sides[layer])) for layer, s in surfaces.items()),
         cortex=middle,
         regions={} if cortex else _regions(folder, given, surfaces),
+        fiducials=_fiducials(folder, geometry),
         provenance={
             "source": f"FreeSurfer subject {label}",
             "file": ", ".join(file.relative_to(folder).as_posix() for file, _ in files.values()),
@@ -313,6 +315,19 @@ def _talairach(folder: Path) -> dict[str, str]:
             f"{file.name} must hold a Linear_Transform of three rows of four numbers; got {len(values)} numbers."
         )
     return {"talairach": json.dumps([*values.reshape(3, 4).tolist(), [0.0, 0.0, 0.0, 1.0]])}
+
+
+def _fiducials(folder: Path, geometry: Geometry | None) -> dict[str, FloatArray]:
+    """Return nasion and preauricular points (mm, scanner RAS), if MNE has written them."""
+    for file in sorted((folder / "bem").glob("*-fiducials.fif")):
+        if geometry is None:
+            raise ValueError(
+                f"{file.name} must be moved to scanner RAS by mri/orig.mgz; got none. Copy it into the folder."
+            )
+        rotation, centre = geometry
+        found = parse_fiducials(file.read_bytes(), file.name)
+        return {key: rotation @ point + centre for key, point in found.items()}
+    return {}
 
 
 def _digest(files: list[Path]) -> str:
