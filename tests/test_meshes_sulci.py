@@ -1,18 +1,16 @@
 """Walls of sulci, and the line along the central sulcus."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import efield
 import meshes
-from meshes.anatomy.labels import label_vertices
+from meshes.anatomy.labels import label_vertices, transfer_regions
+from meshes.anatomy.mni import mni_transform
 from meshes.anatomy.sulci import central_sulcus, fundus_between
 from meshes.anatomy.walls import angle_across, bank_of, vertex_areas, wall_around
-
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "head_fsaverage.npz"
 
 HEIGHT, WIDTH = 8.0, 12.0
 """Half the depth of the folds, and their period over 2 pi: gyri 75 mm apart would be flat, 38 mm are as in a brain."""
@@ -272,27 +270,39 @@ def test_the_central_sulcus_of_the_heads_that_ship(heads, name, side):
     assert abs(direction @ target.wall(head).direction) > np.cos(np.radians(15.0))  # 4 to 10 degrees
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the labels of fsaverage are beside the checkout only")
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_labels_and_regions_give_the_same_line(heads, side):
-    """Desikan's pre- and postcentral gyrus on fsaverage against the regions of hand, leg and mouth."""
+    """Desikan's pre- and postcentral gyrus and HCP's areas 4 and 3b against the regions of leg, hand and mouth."""
     head = heads["fsaverage"]
-    with np.load(SHARED, allow_pickle=False) as file:
-        half = "lh" if side == "left" else "rh"
-        codes, table = file[f"dk_{half}"], dict(entry.split(":", 1) for entry in map(str, file[f"dk_names_{half}"]))
-    if 2 * len(codes) != len(head.cortex.vertices):
-        pytest.skip("the head that ships has other vertices than the labels")
-    offset = 0 if side == "left" else len(codes)
-    labels = {
-        f"desikan:{name}-{side}": offset + np.flatnonzero(codes == int(code))
-        for code, name in table.items()
-        if name in ("precentral", "postcentral")
-    }
-    assert all(map(len, labels.values()))
-    by_labels = central_sulcus(head, side=side, regions=labels).points
-    apart = np.linalg.norm(central_sulcus(head, side=side).points[:, None] - by_labels, axis=2).min(axis=1)
-    assert np.median(apart) < 2.0
-    assert (apart < 5.0).mean() > 0.8
+    lines = [
+        central_sulcus(head, side=side, regions={key: rows for key, rows in head.regions.items() if chosen(key)}).points
+        for chosen in (
+            lambda key: key.startswith("desikan:"),
+            lambda key: key.startswith("mmp:"),
+            lambda key: ":" not in key,
+        )
+    ]
+    np.testing.assert_array_equal(lines[0], central_sulcus(head, side=side).points)  # gyri come first
+    for line in lines[1:]:
+        apart = np.linalg.norm(line[:, None] - lines[0], axis=2).min(axis=1)
+        assert np.median(apart) < 1.5  # 0.1 to 1.0 mm
+        assert (apart < 5.0).mean() > 0.9
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_gyri_carried_over_from_fsaverage_give_the_line_of_the_painted_regions(heads, side):
+    """Two routes to one person's sulcus: functional regions painted on it, and the gyri of an average of 40 others."""
+    person, average = heads["pycortex"], heads["fsaverage"]
+    names = [f"desikan:{gyrus}-{side}" for gyrus in ("precentral", "postcentral")]
+    carried = transfer_regions(
+        average, person, source_map=mni_transform(average), head_map=mni_transform(person), names=names
+    )
+    line = central_sulcus(person, side=side).points
+    apart = np.linalg.norm(line[:, None] - central_sulcus(person, side=side, regions=carried).points, axis=2).min(
+        axis=1
+    )
+    assert np.median(apart) < 1.5  # 0.4 and 0.8 mm
+    assert np.quantile(apart, 0.9) < 3.0
 
 
 def test_heads_without_banks_get_a_sentence(heads, small_head):
