@@ -127,3 +127,62 @@ def test_help_teaches() -> None:
     assert outcome.exit_code == 0
     for text in ("efield head check pycortex", "exit code 1", "--json", "--point"):
         assert text in outcome.stdout
+
+
+def mend(*words: str) -> Result:
+    return CliRunner().invoke(app, ["head", "repair", *words], env={"COLUMNS": "160"})
+
+
+def test_a_mended_head_is_a_head(folder: Path) -> None:
+    write_head(folder, centre=12.0)
+    with pytest.raises(ValueError, match="must not cross"):
+        meshes.read_head("two.toml")
+    outcome = mend("two.toml", "--out", "mended", "--clearance", "1", "--keep", "scalp")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "scalp: nothing done" in outcome.stdout
+    assert "outer_skull: pushed away from scalp" in outcome.stdout
+    head = meshes.read_head("mended/head.toml")
+    assert [(one.name, one.sigma_inside, one.sigma_outside) for one in head.interfaces] == [
+        ("scalp", 0.465, 0.0),
+        ("outer_skull", 0.01, 0.465),
+    ]
+    assert head.scalp.checksum == meshes.read_surface("skin.ply").checksum
+    assert "efield head repair two.toml" in head.provenance["source"]
+    # Tissues keep their names where the conductivity is theirs, so that they can be changed.
+    assert meshes.read_head("mended/head.toml", conductivities={"skull": 0.02}).interfaces[1].sigma_inside == 0.02
+    assert run("mended/head.toml", "--no-picture").exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_cortex_and_fiducials_go_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    ball = meshes.sphere_head([90.0, 80.0], [0.33, 1.1], subdivisions=2)
+    marked = meshes.HeadModel('a "b"', ball.interfaces, ball.cortex, fiducials={"nasion": (0.0, 90.0, 1.0 / 3.0)})
+    monkeypatch.setattr(meshes, "load_head", lambda *_, **__: marked)
+    outcome = mend("pycortex", "--out", "same")
+    assert outcome.exit_code == 0, outcome.stderr
+    head = meshes.read_head("same/head.toml")
+    assert head.name == 'a "b"'
+    assert [one.surface.checksum for one in head.interfaces] == [one.surface.checksum for one in ball.interfaces]
+    assert [one.sigma_inside for one in head.interfaces] == [0.33, 1.1]
+    assert head.cortex.checksum == ball.cortex.checksum
+    assert head.fiducials["nasion"].tolist() == [0.0, 90.0, 1.0 / 3.0]
+
+
+def test_what_is_left_ends_with_1_and_what_is_wrong_with_2(folder: Path) -> None:
+    write_head(folder, centre=14.0)
+    outcome = mend("two.toml", "--out", "mended", "--max-move", "0.5")
+    assert outcome.exit_code == 1
+    assert "Left: outer_skull / scalp" in " ".join(outcome.stderr.split())
+    assert (folder / "mended" / "head.toml").is_file()
+    again = mend("two.toml", "--out", "mended")
+    assert again.exit_code == 2
+    assert "--out must be a new or empty folder; got mended" in " ".join(again.stderr.split())
+    assert mend("none.toml", "--out", "other").exit_code == 2
+    assert mend("two.toml", "--out", "other", "--keep", "brain").exit_code == 2
+    assert not (folder / "other").exists()
+    surface = meshes.icosphere(2, radius=90.0)
+    write_surface(meshes.Surface(surface.vertices, surface.triangles[1:]), folder / "open.stl")
+    single = mend("open.stl", "--out", "one")
+    assert single.exit_code == 0, single.stderr
+    assert "no head.toml" in " ".join(single.stderr.split())
+    assert meshes.read_surface(folder / "one" / "open.ply").is_closed

@@ -1,4 +1,4 @@
-"""The commands about one head: ``efield head check``, ``efield head import``."""
+"""The commands about one head: ``efield head check``, ``efield head repair``, ``efield head import``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Look at one head, or take one in: check, import.",
+    help="Look at one head, mend it, or take one in: check, repair, import.",
 )
 
 
@@ -138,4 +138,50 @@ def import_(
             repair=repair,
             out=out,
             overwrite=overwrite,
+        )
+
+
+@app.command(
+    epilog="""
+Examples:
+
+- **efield head repair head.toml --out mended** : then `efield head check mended/head.toml`
+- **efield head repair lh.pial --out mended --max-move 1** : no vertex farther than 1 mm
+- **efield head repair bem.fif --out mended --clearance 1 --keep brain** : 1 mm between surfaces, the brain's stays
+
+Ends with exit code 1 if something is left to do; what could be mended is written all the same.
+"""
+)
+def repair(
+    head: Annotated[
+        str,
+        typer.Argument(metavar="PATH_OR_NAME", help="Head or surface: a file, a folder, or a name (`efield heads`)."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for head.toml and the surfaces (PLY).")],
+    clearance: Annotated[
+        float, typer.Option("--clearance", help="Least distance between surfaces next to each other (mm).")
+    ] = 0.2,
+    max_move: Annotated[float, typer.Option("--max-move", help="No vertex goes farther than this (mm).")] = 5.0,
+    aspect: Annotated[
+        float, typer.Option("--aspect", help="Mend triangles with a longest edge over shortest height above this.")
+    ] = 10.0,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="NAME", help="Surface that must not give way; repeatable.")
+    ] = None,
+    resolution: Annotated[
+        str | None, typer.Option("--resolution", help="Mesh of a head that ships with the package.")
+    ] = None,
+) -> None:
+    """Mend a head's surfaces: close, turn, untangle, push apart, round off; says what moved and how far."""
+    from efield.cli.head_repair import run
+
+    with complaints():
+        run(
+            head,
+            folder=out,
+            clearance=clearance,
+            max_move=max_move,
+            aspect=aspect,
+            keep=keep or (),
+            resolution=resolution,
         )

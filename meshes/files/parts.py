@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from meshes import arrays
 from meshes.arrays import FloatArray
+from meshes.files.assembled import NAMES
 from meshes.files.fiff import parse_bem
 from meshes.files.gmsh import read_msh
 from meshes.files.heads import read_head
@@ -182,8 +183,10 @@ def _listed(file: Path) -> list[tuple[Surface, tuple[Sigma, Sigma]]]:
                 f"interface {number} of {file.name} must name a file; got {', '.join(entry) or 'nothing'}."
             )
         scale = arrays.choice(entry.get("unit", unit), f"unit of interface {number} of {file.name}", ("mm", "m"))
-        surface = read_surface(file.parent / entry["file"], unit=scale, name=entry.get("name"))  # type: ignore[arg-type]
-        found.append((surface, (sigma(entry.get("inside")), sigma(entry.get("outside")))))
+        sides = entry.get("inside"), entry.get("outside")
+        name = entry.get("name") or NAMES.get(sides)
+        surface = read_surface(file.parent / entry["file"], unit=scale, name=name)  # type: ignore[arg-type]
+        found.append((surface, (sigma(sides[0]), sigma(sides[1]))))
     return found
 
 
