@@ -155,7 +155,8 @@ def find_region(
     (The point itself is a mean over people and images, some 7 mm deeper than where TMS acts.)
 
     Painted regions of one person, the pycortex head, tell what that is worth. From its brain's shape alone
-    (`meshes.anatomy.fitting.estimate_mni_affine`) the targets come to lie so far from those of the painted regions (standard resolution):
+    (`meshes.anatomy.fitting.estimate_mni_affine`), on the standard mesh, the targets come to lie so far from those of
+    the painted regions:
 
     ========  =======================================  =====================================
     way       hands and legs                           mouths
