@@ -41,13 +41,16 @@ def of_surface(one: SurfaceMeasures, *, touching: bool, aspect: float) -> list[L
     aspect : float
         Longest edge over shortest height that 99.9 % of the triangles should stay below.
     """
-    lines = [
-        _count("closed", one.open_edges, "no edge with one triangle only; fill the holes", "open edges", bad="ok")
-        if touching
-        else _count("closed", one.open_edges, "no edge with one triangle only; fill the holes", "open edges"),
-        _count("sheets", one.crowded_edges, "no edge with more than two triangles; part what touches", "crowded edges"),
-        _count("orientation", one.turned_edges, "neighbours turned the same way", "edges between turned triangles"),
-    ]
+    if touching:
+        found = f"{one.open_edges.count} edges with one triangle, {one.crowded_edges.count} with more than two"
+        want = "each region of one conductivity is closed, as the head was checked for when it was made"
+        lines = [_line("closed", "ok", found, want, one.open_edges.count, one.open_edges.place)]
+    else:
+        lines = [
+            _count("closed", one.open_edges, "no edge with one triangle only; fill the holes", "open edges"),
+            _count("sheets", one.crowded_edges, "no edge with more than two triangles; part what touches", "crowded"),
+            _count("orientation", one.turned_edges, "neighbours turned the same way", "edges between turned triangles"),
+        ]
     if one.n_triangles < 4:
         lines.append(
             _line("triangles", "fail", str(one.n_triangles), "at least 4, to enclose a volume", one.n_triangles)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 import meshes
 from efield.cli import app
 from efield.viewer.head_cuts import save_cuts, tissue_colour
+from efield.viewer.slices import loops
 from meshes.files import write_surface
 from meshes.files.parts import parts_of
 from meshes.report import inspect
@@ -120,6 +121,18 @@ def test_touching_tissues_are_filled_by_region(folder: Path) -> None:
     upper, lower = (share(image, tissue_colour("", sigma, 0)[1]) for sigma in (0.465, 1.654))
     assert upper > 0.1
     assert lower > 0.05
+
+
+def test_outlines_that_meet_in_a_point_are_all_kept() -> None:
+    """Two squares with a common corner, as the cut of a region that touches itself: by the areas that they enclose."""
+    points = np.array([[0, 0], [2, 0], [2, 2], [0, 2], [3, 2], [3, 3], [2, 3]], dtype=float)
+    segments = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [2, 4], [4, 5], [5, 6], [6, 2]])
+    for order in (slice(None), slice(None, None, -1), [4, 0, 5, 1, 6, 2, 7, 3]):
+        areas = [
+            0.5 * float(np.sum(rim[:, 0] * np.roll(rim[:, 1], -1) - rim[:, 1] * np.roll(rim[:, 0], -1)))
+            for rim in loops(points, segments[order])
+        ]
+        assert sum(areas) == pytest.approx(5.0, abs=1e-12)
 
 
 def test_help_teaches() -> None:

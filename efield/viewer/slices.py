@@ -69,7 +69,7 @@ def loops(points: FloatArray, segments: npt.NDArray[np.int64]) -> list[FloatArra
     points : ndarray, shape (n_points, d)
         Positions.
     segments : ndarray, shape (n_segments, 2)
-        From `cut`; each point begins at most one segment.
+        From `cut`; several may begin in a point where as many end, as on a surface that touches itself along an edge.
 
     Returns
     -------
@@ -77,14 +77,24 @@ def loops(points: FloatArray, segments: npt.NDArray[np.int64]) -> list[FloatArra
         Outlines; the last point of each is joined to the first. Open ends (of a surface that is not closed) are left
         out.
     """
-    following = {int(start): int(end) for start, end in segments}
+    following: dict[int, list[int]] = {}
+    for start, end in segments:
+        following.setdefault(int(start), []).append(int(end))
+
+    def step(at: int) -> int:
+        ends = following[at]
+        end = ends.pop()
+        if not ends:
+            del following[at]
+        return end
+
     outlines = []
     while following:
-        first, at = following.popitem()
-        path = [first]
+        first = next(reversed(following))
+        path, at = [first], step(first)
         while at != first and at in following:
             path.append(at)
-            at = following.pop(at)
+            at = step(at)
         if at == first:
             outlines.append(points[path])
     return outlines
