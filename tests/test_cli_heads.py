@@ -101,6 +101,8 @@ def test_a_head_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch, small_hea
         (("junk.ply",), "junk.ply must be"),
         (("pycortex", "--point", "1,2"), "--point must be three numbers x,y,z; got '1,2'"),
         (("junk.ply", "--resolution", "fast"), "--resolution must be left out for a file"),
+        (("junk.ply", "--labels", "simnibs"), "labels must be left out but for a label volume; got them for junk.ply"),
+        (("pycortex", "--labels", "simnibs"), "--labels must be left out but for a label volume"),
     ],
 )
 def test_bad_input_ends_with_2_and_a_sentence(folder: Path, words: tuple[str, ...], sentence: str) -> None:

@@ -32,6 +32,7 @@ def run(
     json_file: Path | None,
     point: str | None,
     resolution: str | None,
+    labels: str | None,
     verbose: bool,
 ) -> None:
     """Print the report; exit with code 1 if a line fails.
@@ -44,7 +45,7 @@ def run(
     from meshes.report import report_of
 
     where = None if point is None else triple(point, "--point")
-    parts = open_parts(text, resolution)
+    parts = open_parts(text, resolution, labels)
     report = report_of(parts)
     show(report, verbose=verbose)
     if json_file is not None:
@@ -60,18 +61,20 @@ def run(
         raise typer.Exit(FAILED)
 
 
-def open_parts(text: str, resolution: str | None) -> Parts:
+def open_parts(text: str, resolution: str | None, labels: str | None = None) -> Parts:
     """Return the surfaces of a head by name, or of a file or folder, unchecked."""
     from efield.cli.names import open_head, say_notes
     from meshes.files.parts import parts_of, read_parts
 
     if not Path(text).exists():
+        if labels is not None:
+            raise ValueError(f"--labels must be left out but for a label volume; got {labels!r} with {text}.")
         return parts_of(open_head(text, resolution=resolution))
     if resolution is not None:
         raise ValueError(f"--resolution must be left out for a file; got {resolution!r} with {text}.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        parts = read_parts(text)
+        parts = read_parts(text, labels=labels)
     say_notes(caught)
     return parts
 

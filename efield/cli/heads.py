@@ -55,13 +55,25 @@ def check(
     resolution: Annotated[
         str | None, typer.Option("--resolution", help="Mesh of a head that ships with the package.")
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="For a label volume: simnibs, freesurfer, roast, or a file.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--all", help="Show what passes too.")] = False,
 ) -> None:
     """Say what is right and wrong with a head's surfaces: closed, turned, crossing, nested, thin, coarse, units."""
     from efield.cli.head_check import run
 
     with complaints():
-        run(head, png=png, picture=picture, json_file=json_file, point=point, resolution=resolution, verbose=verbose)
+        run(
+            head,
+            png=png,
+            picture=picture,
+            json_file=json_file,
+            point=point,
+            resolution=resolution,
+            labels=labels,
+            verbose=verbose,
+        )
 
 
 @app.command(

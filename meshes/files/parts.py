@@ -84,7 +84,7 @@ def parts_of(head: HeadModel) -> Parts:
     )
 
 
-def read_parts(path: str | os.PathLike[str]) -> Parts:
+def read_parts(path: str | os.PathLike[str], *, labels: str | None = None) -> Parts:
     """Read the surfaces of a head, or one surface, whatever is wrong with them.
 
     Parameters
@@ -92,6 +92,8 @@ def read_parts(path: str | os.PathLike[str]) -> Parts:
     path : path-like
         All that `meshes.read_head` or `meshes.read_surface` reads; an .npz file may also hold ``names`` and for each
         name ``NAME_v`` (mm) and ``NAME_f``.
+    labels : str, optional
+        What the labels of a volume mean: see `meshes.read_head`.
 
     Returns
     -------
@@ -108,10 +110,12 @@ def read_parts(path: str | os.PathLike[str]) -> Parts:
     file = Path(path)
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists; got {str(file)!r}.")
+    if labels is not None and _is_surface(file):
+        raise ValueError(f"labels must be left out but for a label volume; got them for {file.name}.")
     refused = ""
     if not _is_surface(file):
         try:
-            return parts_of(read_head(file))
+            return parts_of(read_head(file, labels=labels))
         except FileNotFoundError:
             raise
         except ValueError as error:
