@@ -15,8 +15,6 @@ from meshes.checks import check_surface, crossing_pairs, winding_numbers
 from meshes.files import write_surface
 from meshes.measures import aspects
 from meshes.repair import repair
-from meshes.repairing.draft import Draft
-from meshes.repairing.holes import boundary_loops, filled
 from meshes.report import inspect
 from tests.touching_cases import two_halves
 
@@ -117,47 +115,6 @@ def test_holes_of_a_ball_are_filled_and_larger_ones_left():
     left = repair(surface, largest_hole=5)
     assert not left.ok
     assert "open edges" in left.remaining[0]
-
-
-def test_the_rim_of_a_hole_runs_as_the_missing_triangles_did():
-    whole = ball(n=2)
-    at = int(whole.vertices[:, 2].argmax())
-    around = (whole.triangles == at).any(axis=1)
-    loops = boundary_loops(whole.triangles[~around], len(whole.vertices))
-    assert len(loops) == 1
-    expected = {tuple(np.roll(t, -k)[:2]) for t in whole.triangles[around] for k in range(3) if np.roll(t, -k)[2] == at}
-    assert {(a, b) for a, b in zip(loops[0], np.roll(loops[0], -1), strict=True)} == expected
-
-
-def test_a_hole_is_spanned_by_the_least_area():
-    """Against all triangulations of a bent hexagon, fourteen."""
-    rng = np.random.default_rng(5)
-    angle = np.arange(6) * np.pi / 3.0
-    rim = np.column_stack([10 * np.cos(angle), 10 * np.sin(angle), rng.uniform(-4, 4, 6)])
-    far = np.vstack([rim, [[0, 0, -30.0]]])
-    cone = [[6, (k + 1) % 6, k] for k in range(6)]
-    draft, left = filled(Draft.of(meshes.Surface(far, cone, "cone")), longest=10)
-    assert left == 0
-    assert draft.surface.is_closed
-
-    def triangulations(points):
-        if len(points) < 3:
-            return [[]]
-        found = []
-        for k in range(1, len(points) - 1):
-            for one in triangulations(points[: k + 1]):
-                for other in triangulations(points[k:]):
-                    found.append([*one, (points[0], points[k], points[-1]), *other])
-        return found
-
-    def area(triangles):
-        a, b, c = (rim[[t[k] for t in triangles]] for k in range(3))
-        return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
-
-    every = triangulations(list(range(6)))
-    assert len(every) == 14
-    got = draft.surface.areas[6:].sum()
-    assert got == pytest.approx(min(area(one) for one in every), rel=1e-12)
 
 
 @pytest.mark.parametrize(
