@@ -29,7 +29,10 @@ _SPLITS = 6
 """Rounds of halving edges at most."""
 
 _ATTEMPTS = 8
-"""Rounds of keeping triangles as cut around places where mended ones cross."""
+"""Rounds of mending less around places where mended triangles cross."""
+
+_SHRINK = 0.25
+"""How much less far points move there in the next round."""
 
 
 class Part(NamedTuple):
@@ -181,16 +184,14 @@ class Complex:
         """
         from scipy.spatial import cKDTree
 
-        movable = movable.copy()
+        reach = np.where(movable, longest, 0.0)
         labels = np.unique(np.column_stack([self.owner, self.sigmas]), axis=0, return_inverse=True)[1].reshape(-1)
+        sample = np.unique(labels, return_index=True)[1]  # one triangle of each label
+        near = movable.copy()
+        near[self.triangles[movable[self.triangles].any(axis=1)]] = True
+        active = near[self.triangles].any(axis=1)
         for attempt in range(_ATTEMPTS):
-            near = movable.copy()
-            near[self.triangles[movable[self.triangles].any(axis=1)]] = True
-            active = near[self.triangles].any(axis=1)
-            if not active.any():
-                return self
-            mended, own = tidied(self.points, self.triangles[active], labels[active], movable, longest=longest)
-            sample = np.unique(labels, return_index=True)[1]  # one triangle of each label
+            mended, own = tidied(self.points, self.triangles[active], labels[active], reach, least=longest)
             result = Complex(
                 self.points,
                 np.concatenate([self.triangles[~active], mended]),
@@ -200,10 +201,9 @@ class Complex:
             bad = _crossing_points(result, movable)
             if not len(bad):
                 return result
-            # As cut nothing crosses: around what does, points stay, the farther the longer it takes.
-            rows = np.flatnonzero(movable)
-            distance = cKDTree(self.points[bad]).query(self.points[rows])[0]
-            movable[rows[distance < 0.25 * (1 + attempt) * longest]] = False
+            # As cut nothing crosses: around what does, points move less far, and in the end not at all.
+            distance = cKDTree(self.points[bad]).query(self.points)[0]
+            reach[distance < longest] *= _SHRINK if attempt < _ATTEMPTS - 4 else 0.0
         return self
 
     def interfaces(self, old: Sequence[Interface], names: Sequence[str]) -> tuple[Interface, ...]:

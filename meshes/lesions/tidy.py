@@ -4,7 +4,7 @@ Notes
 -----
 Surfaces here may meet along lines. Triangles carry a label, the tissues on their sides; an edge with two triangles of
 one label is inner, any other is on a line. Three changes are tried on a thin triangle, and the one is taken that leaves
-the best triangles: an edge collapses into one of its ends, the longest edge of an inner pair is exchanged, or the
+the least thinness: an edge collapses into one of its ends, the longest edge of an inner pair is exchanged, or the
 corner opposite the longest edge is put on that edge (which mends a flat triangle at a line). A corner on a line moves
 along it only, and where lines meet not at all; collapses keep the link condition (T. K. Dey, H. Edelsbrunner, S. Guha
 and D. V. Nekhayev, Publ. Inst. Math. (Beograd) 66:23-45, 1999), within the surfaces and within the lines.
@@ -25,23 +25,30 @@ IndexArray = npt.NDArray[np.int64]
 Triangle = tuple[int, int, int]
 
 _WANTED = 0.15
-"""Shortest height over longest edge below which a triangle is thin."""
+"""Shortest height over longest edge below which a triangle is thin; `qualities` tells what counts as an edge."""
 
-_STEEPEST = 0.8
+_STEEPEST = 0.7
 """Least cosine between the normals of a triangle before and after: surfaces keep their shape."""
 
 _FLAT = 0.02
-"""Height below which a triangle's normal does not count, over the longest edge that may collapse."""
+"""Height below which a triangle's normal does not count, over how far a point may be moved."""
+
+_GAIN = 0.05
+"""Least fall of the summed logarithms of thinness that is worth a change; it also lets changes end."""
 
 _PASSES = 12
 
 
-def qualities(corners: FloatArray) -> FloatArray:
-    """Return the shortest height over the longest edge of triangles, shape (n, 3, 3) to (n,): 0.87 if equilateral."""
+def qualities(corners: FloatArray, *, least: float = 0.0) -> FloatArray:
+    """Return the shortest height over the longest edge of triangles, shape (n, 3, 3) to (n,): 0.87 if equilateral.
+
+    Edges shorter than `least` (mm) count as that long, so that small triangles are bad whatever their shape.
+    """
     edges = np.roll(corners, -1, axis=1) - corners
-    longest = np.einsum("nkd,nkd->nk", edges, edges).max(axis=1)
+    longest = np.sqrt(np.einsum("nkd,nkd->nk", edges, edges).max(axis=1))
     doubled = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-    quality: FloatArray = np.divide(doubled, longest, out=np.zeros_like(doubled), where=longest > 0.0)
+    scale = longest * np.maximum(longest, least)
+    quality: FloatArray = np.divide(doubled, scale, out=np.zeros_like(doubled), where=scale > 0.0)
     return quality
 
 
@@ -54,7 +61,7 @@ class _Change(NamedTuple):
 
 
 def tidied(
-    points: FloatArray, triangles: IndexArray, labels: IndexArray, movable: npt.NDArray[np.bool_], *, longest: float
+    points: FloatArray, triangles: IndexArray, labels: IndexArray, reach: FloatArray, *, least: float
 ) -> tuple[IndexArray, IndexArray]:
     """Return the triangles without thin ones, as far as that can be done.
 
@@ -63,20 +70,20 @@ def tidied(
     points : ndarray, shape (n_points, 3)
         Positions (mm). None is moved and none is added.
     triangles : ndarray, shape (n_triangles, 3)
-        All triangles at the movable points and at their neighbours, and as many others as one likes.
+        All triangles at the points within reach and at their neighbours, and as many others as one likes.
     labels : ndarray, shape (n_triangles,)
         What each triangle belongs to.
-    movable : ndarray of bool, shape (n_points,)
-        Points that may be given up; triangles without any stay.
-    longest : float
-        Longest edge that may collapse (mm).
+    reach : ndarray, shape (n_points,)
+        How far each point may be moved, into another one or onto an edge (mm); triangles whose points have none stay.
+    least : float
+        Edges below this are short (mm); see `qualities`.
 
     Returns
     -------
     triangles : ndarray, shape (m, 3)
     labels : ndarray, shape (m,)
     """
-    mesh = _Mesh(points, triangles, labels, movable, longest)
+    mesh = _Mesh(points, triangles, labels, reach, least)
     for _ in range(_PASSES):
         if not mesh.improve():
             break
@@ -93,12 +100,12 @@ class _Mesh:
         points: FloatArray,
         triangles: IndexArray,
         labels: IndexArray,
-        movable: npt.NDArray[np.bool_],
-        longest: float,
+        reach: FloatArray,
+        least: float,
     ) -> None:
         self.points = points
-        self.movable: list[bool] = movable.tolist()
-        self.longest = longest
+        self.reach: list[float] = reach.tolist()
+        self.least = least
         self.labels: dict[int, int] = dict(enumerate(labels.tolist()))
         self.triangles: dict[int, Triangle] = {row: (a, b, c) for row, (a, b, c) in enumerate(triangles.tolist())}
         self.around: dict[int, set[int]] = {}
@@ -115,11 +122,11 @@ class _Mesh:
     def improve(self) -> bool:
         """Go once through the thin triangles, the thinnest first; return whether any could be mended."""
         rows = np.array(sorted(self.triangles))
-        quality = qualities(self.points[np.array([self.triangles[row] for row in rows.tolist()])])
+        quality = self._qualities([self.triangles[row] for row in rows.tolist()])
         order = np.argsort(quality, kind="stable")
         changed = False
         for row in rows[order[quality[order] < _WANTED]].tolist():
-            if row in self.triangles and any(self.movable[point] for point in self.triangles[row]):
+            if row in self.triangles and any(self.reach[point] > 0.0 for point in self.triangles[row]):
                 changed |= self._mend(row)
         return changed
 
@@ -139,7 +146,7 @@ class _Mesh:
 
     def _collapse(self, gone: int, kept: int) -> _Change | None:
         """Return what moving one end of an edge into the other does, or None where it must not be."""
-        if not self.movable[gone] or np.linalg.norm(self.points[gone] - self.points[kept]) > self.longest:
+        if np.linalg.norm(self.points[gone] - self.points[kept]) >= self.reach[gone]:
             return None
         lines = self._lines(gone)
         if lines and (len(lines) != 2 or kept not in lines or lines & self._lines(kept)):
@@ -148,7 +155,8 @@ class _Mesh:
         if self._neighbours(gone) & self._neighbours(kept) != self._corners(shared) - {gone, kept}:
             return None
         rest = self.around[gone] - shared
-        return self._judged(shared, [(row, _replaced(self.triangles[row], gone, kept)) for row in sorted(rest)])
+        new = [(row, _replaced(self.triangles[row], gone, kept)) for row in sorted(rest)]
+        return self._judged(shared, new, self.reach[gone])
 
     def _onto_edge(self, row: int, k: int) -> _Change | None:
         """Return what putting the corner opposite edge k on that edge does: its other triangles are cut in two."""
@@ -157,7 +165,9 @@ class _Mesh:
         others = sorted((self.around[a] & self.around[b]) - {row})
         inner = len(others) == 1 and self.labels[others[0]] == self.labels[row]
         # At a line the corner becomes a point of it: it must not be on one already.
-        if not inner and (not self.movable[apex] or self._lines(apex)):
+        if not inner and self._lines(apex):
+            return None
+        if _height(self.points[[a, b, apex]]) >= self.reach[apex]:
             return None
         new: list[tuple[int, Triangle]] = []
         for other in others:
@@ -165,10 +175,10 @@ class _Mesh:
             if opposite in self._neighbours(apex) or opposite == apex:
                 return None
             new += [(other, _replaced(self.triangles[other], end, apex)) for end in (a, b)]
-        return self._judged({row}, new)
+        return self._judged({row}, new, self.reach[apex])
 
-    def _judged(self, gone: set[int], new: list[tuple[int, Triangle]]) -> _Change | None:
-        """Return the change if its triangles are better than those that they replace, and lie as they did."""
+    def _judged(self, gone: set[int], new: list[tuple[int, Triangle]], reach: float) -> _Change | None:
+        """Return the change if its triangles are less thin than those that they replace, and lie as they did."""
         if not new:
             return None
         at = self.points[np.array([corners for _, corners in new])]
@@ -177,12 +187,20 @@ class _Mesh:
         doubled = np.linalg.norm(vectors, axis=1)
         turned = np.einsum("nd,nd->n", vectors, normals) <= _STEEPEST * doubled
         # A triangle of no height to speak of may turn: it is on the way to being none.
-        if (turned & (doubled > _FLAT * self.longest * _longest(at))).any():
+        if (turned & (doubled > _FLAT * reach * _longest(at))).any():
             return None
         gone = gone | {source for source, _ in new}
-        before = qualities(self.points[np.array([self.triangles[row] for row in sorted(gone)])])
-        score = float(qualities(at).min())
-        return _Change(score, gone, new) if score > 1.05 * float(before.min()) else None
+        before = self._thinness([self.triangles[row] for row in sorted(gone)])
+        score = before - self._thinness([corners for _, corners in new])
+        return _Change(score, gone, new) if score > _GAIN else None
+
+    def _thinness(self, triangles: list[Triangle]) -> float:
+        """Return how thin triangles are in all; 0 if none is."""
+        quality = np.maximum(self._qualities(triangles), 1e-9)
+        return float(np.log(_WANTED / np.minimum(quality, _WANTED)).sum())
+
+    def _qualities(self, triangles: list[Triangle]) -> FloatArray:
+        return qualities(self.points[np.array(triangles)], least=self.least)
 
     def _apply(self, change: _Change) -> None:
         added = [(corners, self.labels[source], self.normals[source]) for source, corners in change.new]
@@ -210,6 +228,12 @@ class _Mesh:
                 if other != point:
                     found.setdefault(other, []).append(self.labels[row])
         return {other for other, labels in found.items() if len(labels) != 2 or labels[0] != labels[1]}
+
+
+def _height(corners: FloatArray) -> float:
+    """Return the height of the last corner of a triangle, shape (3, 3), over the edge of the others."""
+    edge = corners[1] - corners[0]
+    return float(np.linalg.norm(np.cross(edge, corners[2] - corners[0])) / max(float(np.linalg.norm(edge)), 1e-300))
 
 
 def _longest(corners: FloatArray) -> FloatArray:
