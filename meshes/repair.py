@@ -158,9 +158,9 @@ def repair(
        winding number), half each, again and again until all clearances hold.
 
     What it costs, measured on a cortex of 41,000 triangles of which 251 cross at the midline: 281 vertices move, median
-    0.8 mm, 2.6 mm at most; area -0.3 %, volume -0.2 %. Under a figure-of-eight over C3 or the vertex, E in the grey
-    matter of a hemisphere (which alone crosses nothing, so that it can be solved before and after) changes by 0.3 to
-    0.6 % overall and by 0.02 to 0.05 % farther than 20 mm from what moved.
+    0.8 mm, 2.6 mm at most; area -0.3 %, volume -0.2 %. Under a figure-of-eight over the side of the head or the
+    vertex, E in the grey matter of a hemisphere (which alone crosses nothing, so that it can be solved before and
+    after) changes by 0.3 to 0.6 % overall, 5 to 9 % within 5 mm of what moved, 0.02 to 0.05 % beyond 20 mm.
 
     Which surface lies in which is told by most of their vertices. Where two layers are so thin that both clearances
     cannot hold within `max_move`, this is among what remains.
