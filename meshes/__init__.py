@@ -15,8 +15,8 @@ from meshes.head import HeadModel, Interface
 from meshes.heads import CONDUCTIVITIES, head_resolutions, list_heads, load_head
 from meshes.landmarks import positions_10_10
 from meshes.pose import Pose
-from meshes.repair import repair
-from meshes.report import inspect
+from meshes.repair import RepairResult, repair
+from meshes.report import HeadReport, inspect
 from meshes.scalp import closest_points, scalp_point, scalp_points
 from meshes.spheres import icosphere, sphere_head
 from meshes.surface import Surface
@@ -28,10 +28,12 @@ __all__ = [
     "TISSUES",
     "ConductivityTable",
     "HeadModel",
+    "HeadReport",
     "Interface",
     "MniAffine",
     "MniWarp",
     "Pose",
+    "RepairResult",
     "Surface",
     "Tissue",
     "central_sulcus",
