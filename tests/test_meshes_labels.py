@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from meshes.labels.cortex import _level
 from meshes.labels.mesh import LabelMesh
 from meshes.labels.nets import surface_net
 from meshes.labels.simplify import colliding, simplify
@@ -153,6 +154,21 @@ def test_simplified_triangles_are_well_shaped_and_near_the_surface():
     distance = level / np.linalg.norm(few.centroids / axes**2, axis=1)
     assert np.sqrt(np.mean(distance**2)) < 0.12
     assert few.volume == pytest.approx(4.0 / 3.0 * np.pi * axes.prod(), rel=0.005)
+
+
+def test_needles_of_a_level_set_go():
+    labels, affine = ellipsoids([(13.0, 11.0, 12.0)])
+    places = np.indices(labels.shape).transpose(1, 2, 3, 0) + affine[:3, 3]
+    level = _level(8.0 * (1.0 - np.linalg.norm(places / [13.0, 11.0, 12.0], axis=3)), 0.0, affine)
+    longest = np.linalg.norm(level.corners - np.roll(level.corners, -1, axis=1), axis=2).max(axis=1)
+    assert np.max(longest**2 / (2.0 * level.areas)) > 100.0
+    sides = np.tile([1, 0], (len(level.triangles), 1))
+    few = simplify(LabelMesh(level.vertices, level.triangles.astype(np.int64), sides), 600).region([1])
+    assert 560 < len(few.triangles) <= 600
+    assert few.is_closed
+    assert few.volume == pytest.approx(level.volume, rel=0.02)
+    longest = np.linalg.norm(few.corners - np.roll(few.corners, -1, axis=1), axis=2).max(axis=1)
+    assert np.median(longest**2 / (2.0 * few.areas)) < 3.0
 
 
 def test_size_makes_some_regions_coarser(blobs, few):

@@ -36,7 +36,7 @@ _TURN = 0.5
 """Least cosine between the normals of a triangle before and after."""
 
 _FLATNESS = 0.12
-"""Least height of a new triangle over its longest edge, unless it had less before."""
+"""Least height of a new triangle over its longest edge, unless one around had less before."""
 
 _SHARE = 0.3
 """Part of the edges, the cheapest, that are looked at in a round."""
@@ -265,20 +265,26 @@ class _State:
         return kept
 
     def _shape_kept(self, keep: IndexArray, drop: IndexArray, places: FloatArray) -> BoolArray:
-        """Tell which collapses turn no triangle over and flatten none."""
+        """Tell which collapses turn no triangle over, and leave none flatter than the flattest around was."""
         which = np.full(len(self.vertices), -1)
         which[keep] = which[drop] = np.arange(len(keep))
         of = which[self.triangles]
         # A triangle belongs to one collapse at most; those with both vertices go.
         owner = of.max(axis=1)
-        rows = np.flatnonzero((owner >= 0) & ((of >= 0).sum(axis=1) == 1))
-        owner = owner[rows]
+        rows = np.flatnonzero(owner >= 0)
+        owner, stays = owner[rows], (of[rows] >= 0).sum(axis=1) == 1
         before = self.vertices[self.triangles[rows]]
+        old = _normal(before)
+        least = np.full(len(keep), _FLATNESS)
+        np.minimum.at(least, owner, _flatness(before, old))
+        rows, owner, before, old = rows[stays], owner[stays], before[stays], old[stays]
         after = np.where((of[rows] >= 0)[:, :, None], places[owner][:, None], before)
-        old, new = _normal(before), _normal(after)
+        new = _normal(after)
         length = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
         cosine = np.einsum("ij,ij->i", old, new) / np.maximum(length, 1e-30)
-        bad = (cosine < _TURN) | (_flatness(after, new) < np.minimum(_FLATNESS, _flatness(before, old)))
+        # Beside a needle that goes, others may become a little flatter, or none of them could go.
+        allowed = np.where(least < _FLATNESS, 0.5 * least, _FLATNESS)[owner]
+        bad = (cosine < _TURN) | (_flatness(after, new) < allowed)
         good = np.ones(len(keep), dtype=np.bool_)
         good[owner[bad]] = False
         return good
