@@ -200,10 +200,9 @@ class HeadModel:
         Also if there is air within the head, on the other side of a surface that is turned inwards, or if closed
         surfaces meet in vertices of the very same coordinates.
         """
-        return any(
-            not interface.is_uniform or not interface.surface.is_closed or (number > 0 and interface.sigma_outside == 0.0)
-            for number, interface in enumerate(self.interfaces)
-        ) or _meeting([interface.surface for interface in self.interfaces])
+        plain = all(interface.is_uniform and interface.surface.is_closed for interface in self.interfaces)
+        air_within = plain and any(interface.sigma_outside == 0.0 for interface in self.interfaces[1:])
+        return not plain or air_within or _meeting([interface.surface for interface in self.interfaces])
 
     @cached_property
     def enclosures(self) -> tuple[Surface, ...]:

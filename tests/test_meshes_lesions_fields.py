@@ -142,7 +142,7 @@ def test_the_current_goes_on_across_the_wall(crossing_solver, coil, pose):
     assert 20 < (sigma == 0.126).sum() < len(rows) - 20
     weight = wall.areas[rows]
     flow_in, flow_out = 0.6 * normal_in, sigma * normal_out
-    # Equations hold for the mean over a triangle, this is its middle: 1 % measured.
+    # Equations hold for the mean over a triangle, this is its middle.
     assert np.sqrt(weight @ (flow_in - flow_out) ** 2 / (weight @ flow_out**2)) < 0.05
     # And the field along the wall does not jump.
     along = np.cross(inner - outer, wall.normals[rows])
