@@ -92,7 +92,7 @@ def load_head(
     --------
     >>> head = load_head("pycortex")
     >>> head.name, head.resolution, len(head.interfaces)
-    ('pycortex', 'fast', 8)
+    ('pycortex', 'fast', 10)
     """
     if name not in list_heads():
         return load_imported(name, resolution=resolution, conductivities=conductivities)

@@ -40,24 +40,24 @@ class HeadFile:
 
 _PYCORTEX = (
     "Subject S1 of the pycortex 1.2.12 source distribution (Gallant lab, UC Berkeley): FreeSurfer pial and white "
-    "surfaces, T1, painted regions; skull and scalp by samseg 0.4a0; scanner RAS. "
+    "surfaces, T1, painted regions; skull, cerebellum and ventricles from samseg 0.4a0 and the T1; scanner RAS. "
 )
 _PYCORTEX_LICENCE = "BSD-2-Clause (pycortex); segmented with samseg (MIT)"
 
 # Found on the standard resolution by efield.targeting.target.named_position; tests/test_targeting.py finds them again.
 _PYCORTEX_TARGETS = {
-    "m1-hand-left": (-37.41, 9.93, 51.85),
-    "m1-hand-right": (39.23, 12.07, 49.35),
-    "m1-leg-left": (-8.66, 2.37, 64.33),
-    "m1-leg-right": (6.14, 1.38, 64.55),
-    "m1-mouth-left": (-59.76, 37.26, 16.82),
-    "m1-mouth-right": (60.24, 33.06, 23.62),
-    "s1-hand-left": (-42.88, 6.30, 46.08),
-    "s1-hand-right": (39.04, 3.47, 47.05),
-    "s1-leg-left": (-9.71, -17.85, 58.90),
-    "s1-leg-right": (10.97, -16.65, 60.78),
-    "s1-mouth-left": (-61.42, 29.12, 18.05),
-    "s1-mouth-right": (60.29, 29.27, 22.83),
+    "m1-hand-left": (-37.75, 10.14, 51.25),
+    "m1-hand-right": (39.22, 11.67, 50.50),
+    "m1-leg-left": (-9.13, 2.30, 64.33),
+    "m1-leg-right": (9.55, 3.88, 64.21),
+    "m1-mouth-left": (-59.76, 37.10, 16.87),
+    "m1-mouth-right": (59.66, 32.35, 23.41),
+    "s1-hand-left": (-43.23, 6.58, 45.93),
+    "s1-hand-right": (39.15, 3.66, 46.95),
+    "s1-leg-left": (-9.83, -17.75, 59.04),
+    "s1-leg-right": (10.85, -16.74, 61.18),
+    "s1-mouth-left": (-61.50, 29.54, 19.19),
+    "s1-mouth-right": (60.91, 29.46, 21.89),
 }
 
 # Those of MNI152 (meshes.anatomy.mni.FIDUCIALS_MNI152), from which published 10-10 positions were divided, mapped to
@@ -93,8 +93,8 @@ HEADS = (
         name="pycortex",
         resolution="fast",
         file="pycortex_fast.npz",
-        sha256="d844688374915d6f77d5488e3442e4f9aefa79acbf0740f44fa4c0d0558a7743",
-        source=_PYCORTEX + "59,000 triangles, by meshes.recipes.fast_head and pack_head.",
+        sha256="63d210d33d1bccc0c7e1d526ba908ea5f1183c70fd51264e396358122cfe5d52",
+        source=_PYCORTEX + "58,502 triangles, by meshes.recipes.pycortex.",
         licence=_PYCORTEX_LICENCE,
         targets=_PYCORTEX_TARGETS,
         fiducials=_PYCORTEX_FIDUCIALS,
@@ -103,8 +103,8 @@ HEADS = (
         name="pycortex",
         resolution="standard",
         file="pycortex_standard.npz",
-        sha256="4ac37e3795541dfb783242e8a7f37ae98b8740f96df9d4ffc011d99e7a2c6439",
-        source=_PYCORTEX + "173,984 triangles; cortex and regions by meshes.recipes.pack_head.",
+        sha256="0df6af341a7331278f8e3a8537196a95cff09a03108d1246f5c1ae845eb21067",
+        source=_PYCORTEX + "175,422 triangles, by meshes.recipes.pycortex.",
         licence=_PYCORTEX_LICENCE,
         targets=_PYCORTEX_TARGETS,
         fiducials=_PYCORTEX_FIDUCIALS,

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import meshes
+from meshes.measures import aspects
 from meshes.registry import HEADS
 
-NAMES = ["scalp", "outer_skull", "inner_skull", "cerebellum", "pial_lh", "white_lh", "pial_rh", "white_rh"]
+NAMES = ["scalp", "outer_skull", "inner_skull", "cerebellum", "pial_lh", "white_lh", "ventricle_lh", "pial_rh",
+         "white_rh", "ventricle_rh"]  # fmt: skip
 REGIONS = {f"{area}-{part}-{side}" for area in ("m1", "s1") for part in ("hand", "leg", "mouth")
            for side in ("left", "right")}  # fmt: skip
 ALL = [(entry.name, entry.resolution) for entry in HEADS]
@@ -50,13 +52,17 @@ def test_default_is_the_fast_pycortex_head():
 @pytest.mark.parametrize("key", ALL)
 def test_tissues_regions_and_provenance(heads, key):
     head = heads[key]
-    assert [interface.name for interface in head.interfaces] == NAMES
+    ventricles = head.name == "pycortex"
+    kept = [name for name in NAMES if ventricles or not name.startswith("ventricle")]
+    assert [interface.name for interface in head.interfaces] == kept
     sigma = {i.name: (i.sigma_inside, i.sigma_outside) for i in head.interfaces}
     assert sigma["scalp"] == (0.465, 0.0)
     assert sigma["outer_skull"] == (0.010, 0.465)
     assert sigma["inner_skull"] == (1.654, 0.010)
     assert sigma["cerebellum"] == sigma["pial_lh"] == sigma["pial_rh"] == (0.275, 1.654)
     assert sigma["white_lh"] == sigma["white_rh"] == (0.126, 0.275)
+    if ventricles:
+        assert sigma["ventricle_lh"] == sigma["ventricle_rh"] == (1.654, 0.126)
     labels = {name for name in head.regions if ":" in name}
     assert set(head.regions) - labels == REGIONS
     # Desikan-Killiany has 34 labels a side, HCP-MMP 180; the coarser cortex may lose the smallest.
@@ -67,7 +73,7 @@ def test_tissues_regions_and_provenance(heads, key):
 def test_triangle_counts(heads):
     count = {key: sum(len(i.surface.triangles) for i in head.interfaces) for key, head in heads.items()}
     assert 55_000 <= count["pycortex", "fast"] <= 62_000  # "about 60k", issue 2
-    assert count["pycortex", "standard"] == 173_984  # data README
+    assert count["pycortex", "standard"] == 175_422  # printed by the recipe
     assert count["fsaverage", "standard"] == 130_920  # printed by the recipe
     assert 55_000 <= count["fsaverage", "fast"] <= 62_000
 
@@ -121,26 +127,53 @@ def test_regions_are_in_place(heads, key):
 def test_fast_head_is_true_to_the_standard_one(heads):
     fast, standard = heads["pycortex", "fast"], heads["pycortex", "standard"]
     for own, other in zip(fast.interfaces, standard.interfaces, strict=True):
-        # Measured at the making: cerebellum -0.24 %, pial -0.3 %, inner skull +0.4 % (room for the CSF everywhere).
-        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.005)
-        # Mean distance of pial 0.22 mm, largest 3.2 mm (a thin fold lost): data/README's faults apply to both.
+        # Measured at the making: pial -1.0 %, cerebellum -0.9 %, white -0.7 %, skull and scalp -0.2 %; the horns of the
+        # ventricles are lost, -8 %. Decimated from the full surfaces by quadrics each.
+        narrow = own.name.startswith("ventricle")
+        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.1 if narrow else 0.012)
+        # Pial 0.28 mm in the mean, 2.8 mm at most; ventricles 0.34 and 4.3 mm.
         distance = meshes.closest_points(own.surface, other.surface.vertices)[2]
-        assert distance.mean() < 0.3
-        assert distance.max() < 3.5
+        assert distance.mean() < (0.4 if narrow else 0.3)
+        assert distance.max() < (5.0 if narrow else 3.5)
     for name in REGIONS:
         assert np.linalg.norm(centre(fast, name) - centre(standard, name)) < 3.0  # the brief's bound
 
 
-def test_fast_head_keeps_its_clearances(heads):
-    head = heads["pycortex", "fast"]
-    gaps = {("pial_lh", "white_lh"): 0.5, ("pial_rh", "white_rh"): 0.5, ("inner_skull", "pial_lh"): 1.0,
-            ("inner_skull", "pial_rh"): 1.0, ("outer_skull", "inner_skull"): 2.3, ("scalp", "outer_skull"): 2.5,
-            ("pial_lh", "pial_rh"): 0.5, ("cerebellum", "pial_lh"): 0.5}  # fmt: skip
+@pytest.mark.parametrize("resolution", ["fast", "standard"])
+def test_surfaces_keep_their_clearances(heads, resolution):
+    head = heads["pycortex", resolution]
+    gaps = {("pial_lh", "white_lh"): 0.6, ("pial_rh", "white_rh"): 0.6, ("inner_skull", "pial_lh"): 1.0,
+            ("inner_skull", "pial_rh"): 1.0, ("outer_skull", "inner_skull"): 2.3, ("scalp", "outer_skull"): 2.3,
+            ("pial_lh", "pial_rh"): 0.5, ("cerebellum", "pial_lh"): 0.5, ("white_lh", "ventricle_lh"): 0.6,
+            ("white_rh", "ventricle_rh"): 0.6}  # fmt: skip
     for (one, other), gap in gaps.items():
         for a, b in ((one, other), (other, one)):
             distance = meshes.closest_points(head.interface(a).surface, head.interface(b).surface.vertices)[2]
             # The recipe stops 1e-3 mm short of the demand.
             assert distance.min() > gap - 2e-3, (a, b)
+
+
+@pytest.mark.parametrize("resolution", ["fast", "standard"])
+def test_shapes_of_the_default_head(heads, resolution):
+    surfaces = [interface.surface for interface in heads["pycortex", resolution].interfaces]
+    for surface in surfaces:
+        assert 2 * len(surface.vertices) - len(surface.triangles) == 4, surface.name  # a sphere's topology: no handle
+    assert np.mean(np.concatenate([aspects(surface) for surface in surfaces]) < 10.0) >= 0.999  # issue 5
+
+
+def test_skull_has_no_steps(heads):
+    """Over the calvaria bone and scalp are as thick as in a T1: the outer table beyond the marrow, no thick scalp."""
+    head = heads["pycortex", "standard"]
+    inner, outer = (head.interface(name).surface for name in ("inner_skull", "outer_skull"))
+    bone = meshes.closest_points(outer, inner.vertices[inner.vertices[:, 2] > 20.0])[2]
+    scalp = meshes.closest_points(head.scalp, outer.vertices[outer.vertices[:, 2] > 20.0])[2]
+    # With the tables taken for the skull's surface in turn, scalp was 5.4 to 15.5 mm thick (1 and 99 %), bone 6.2.
+    assert 7.0 < np.median(bone) < 9.0
+    assert np.percentile(scalp, [1, 99]) == pytest.approx([5.5, 10.2], abs=0.5)
+    above = outer.centroids[:, 2] > 20.0
+    start, end = outer.triangles[above].ravel(), np.roll(outer.triangles[above], -1, axis=1).ravel()
+    turn = np.einsum("ij,ij->i", outer.vertex_normals[start], outer.vertex_normals[end])
+    assert np.degrees(np.arccos(np.clip(turn, -1, 1))).max() < 12.0
 
 
 def test_fsaverage_has_fiducials(heads):
