@@ -30,7 +30,7 @@ Field = npt.NDArray[np.float32]
 
 # So many mm more of smoothing in each attempt at a contour without handles.
 SMOOTHING_STEP = 0.5
-# A surface is meshed anew so often, with one per cent more triangles each time, until its topology is kept; then quadrics.
+# Attempts at meshing with one per cent more triangles each time, until the topology is kept; after that, quadrics.
 REMESHING_ATTEMPTS = 8
 
 
