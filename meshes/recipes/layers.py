@@ -224,7 +224,7 @@ def _outward(mesh: Any, name: str) -> Surface:
     triangles = np.asarray(mesh.faces).reshape(-1, 4)[:, 1:]
     triangles = triangles[(np.diff(np.sort(triangles, axis=1), axis=1) > 0).all(axis=1)]
     used, renumbered = np.unique(triangles, return_inverse=True)
-    surface = Surface(np.asarray(mesh.points, dtype=np.float64)[used], renumbered.reshape(-1, 3), name)
+    surface = Surface(np.asarray(mesh.points, dtype=np.float64)[used], renumbered.reshape(-1, 3).astype(np.int32), name)
     return surface if surface.volume > 0.0 else Surface(surface.vertices, surface.triangles[:, ::-1], name)
 
 

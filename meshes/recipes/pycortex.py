@@ -27,6 +27,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -240,7 +241,7 @@ def packed(surfaces: dict[str, Surface], cortex: Surface, regions: Regions) -> C
 
 def samseg_labels(subject: Subject, folder: Path) -> Path:
     """Run samseg on the T1 in a folder, unless it was run there before, and return the file of labels."""
-    import nibabel as nib
+    from nibabel.nifti1 import Nifti1Image
 
     labels = folder / "seg.mgz"
     if not labels.exists():
@@ -249,16 +250,17 @@ def samseg_labels(subject: Subject, folder: Path) -> Path:
             raise FileNotFoundError("run_samseg must be on the PATH; got none. Install it: pip install samseg==0.4a0.")
         folder.mkdir(parents=True, exist_ok=True)
         t1 = folder / "t1.nii.gz"
-        nib.save(nib.Nifti1Image(subject.t1.astype(np.uint8), subject.affine), t1)
+        nifti: Any = Nifti1Image  # without type information
+        nifti(subject.t1.astype(np.uint8), subject.affine).to_filename(t1)
         subprocess.run([program, "-o", str(folder), "-i", str(t1), "--threads", "2"], check=True)
     return labels
 
 
 def read_labels(path: Path, subject: Subject) -> npt.NDArray[np.int32]:
     """Return the labels voxel for voxel with the T1; raise `ValueError` if they are on another grid."""
-    import nibabel as nib
+    import nibabel
 
-    image = nib.load(path)
+    image: Any = nibabel.load(path)
     if image.shape != subject.t1.shape or not np.allclose(image.affine, subject.affine, rtol=0, atol=1e-3):
         raise ValueError(
             f"{path.name} must have the voxels of the T1, shape {subject.t1.shape}; got shape {image.shape} or "

@@ -6,6 +6,7 @@ the pial surfaces, combined by rounded minima and maxima so that no step arises 
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,10 +89,11 @@ def volumes(t1: FloatArray, affine: FloatArray, labels: Labels) -> Volumes:
     ValueError
         If the shapes differ or the voxels are not cubic and along the axes.
     """
-    import nibabel as nib
+    import nibabel
 
     if t1.shape != labels.shape:
         raise ValueError(f"labels must have the shape of the T1, {t1.shape}; got {labels.shape}.")
+    nib: Any = nibabel  # parts of it have no type information
     image, other = (nib.as_closest_canonical(nib.Nifti1Image(a, affine)) for a in (t1.astype(np.float32), labels))
     spacing = float(image.affine[0, 0])
     if not np.allclose(image.affine[:3, :3], spacing * np.eye(3), rtol=0, atol=1e-3 * spacing):

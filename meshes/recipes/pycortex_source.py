@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.gifti.gifti import GiftiImage
 
 from meshes.arrays import FloatArray
 from meshes.surface import Surface
@@ -195,6 +197,6 @@ def read_subject(sdist: Path) -> Subject:
 
 
 def _surface(content: bytes, name: str) -> Surface:
-    image = nib.gifti.GiftiImage.from_bytes(content)
+    image: Any = GiftiImage.from_bytes(content)
     points = image.agg_data("NIFTI_INTENT_POINTSET")
     return Surface(points, image.agg_data("NIFTI_INTENT_TRIANGLE"), name)

@@ -103,7 +103,7 @@ def mend_shapes(surface: Surface, *, limit: float = 7.0, rounds: int = 30) -> Su
             break
         vertices, triangles, alive = after
     used, renumbered = np.unique(triangles[alive], return_inverse=True)
-    return Surface(vertices[used], renumbered.reshape(-1, 3), surface.name)
+    return Surface(vertices[used], renumbered.reshape(-1, 3).astype(np.int32), surface.name)
 
 
 def _edits(
