@@ -250,14 +250,23 @@ def round_fields(round_head):
     return data, pycortex_layers.head_fields(data, pial)
 
 
-def test_volumes_are_turned_and_cut(round_head):
-    t1, labels, affine, _ = round_head
+def test_volumes_are_turned_and_cut():
+    grid, points, radius = grid_of(40, 4.0)
+    rng = np.random.default_rng(4)
+    t1 = np.where(radius < 50.0, rng.uniform(80.0, 120.0, grid.shape), 0.0)
+    labels = rng.integers(0, 50, grid.shape).astype(np.int32)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[:3, 3] = grid.origin
     plain = pycortex_layers.volumes(t1, affine, labels)
-    flip = np.array([[-1.0, 0, 0, 103], [0, 0, 1.0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]])
+    flip = np.array([[-1.0, 0, 0, 39], [0, 0, 1.0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]])
     turned = pycortex_layers.volumes(t1[::-1].transpose(0, 2, 1), affine @ flip, labels[::-1].transpose(0, 2, 1))
     assert np.allclose(plain.grid.origin, turned.grid.origin)
     assert np.array_equal(plain.t1, turned.t1)
     assert np.array_equal(plain.labels, turned.labels)
+    # A value stays where it was: the label at one point of the head.
+    i, j, k = np.round(plain.grid.indices(points[20, 25, 18][None]))[:, 0].astype(int)
+    assert plain.labels[i, j, k] == labels[20, 25, 18]
+    assert max(plain.grid.shape) < 36  # 25 voxels of head, 12 mm of margin on either side
     with pytest.raises(ValueError, match="labels must have the shape of the T1"):
         pycortex_layers.volumes(t1, affine, labels[1:])
     with pytest.raises(ValueError, match="affine must have cubic voxels along the axes"):
