@@ -31,7 +31,7 @@ def fsaverage() -> HeadModel:
 
 def turned(head: HeadModel, matrix: np.ndarray, **more: object) -> HeadModel:
     """The head moved, without name, registration and the surfaces of pia and white matter."""
-    kept = [i for i in head.interfaces if not i.name.startswith(("pial", "white"))]
+    kept = [i for i in head.interfaces if not i.name.startswith(("pial", "white", "ventricle"))]
     interfaces = [Interface(i.surface.transformed(matrix), i.sigma_inside, i.sigma_outside) for i in kept]
     return HeadModel(name="moved", interfaces=tuple(interfaces), cortex=head.cortex.transformed(matrix), **more)
 
@@ -327,7 +327,7 @@ def test_the_registered_map_is_found_again_on_a_head_that_is_turned(pycortex: He
     points = pycortex.cortex.vertices[::20]
     expected = mni_transform(pycortex).to_mni(points)
     apart = np.linalg.norm(found.to_mni(points @ move[:3, :3].T + move[:3, 3]) - expected, axis=1)
-    assert apart.max() < 1.5  # 0.4 mm between fast and standard resolution; a new skull may move it by more
+    assert apart.max() < 3.0  # 2.3 mm (0.9 in the mean) from the map of the skull before it was rebuilt
     assert found.residual == pytest.approx(3.3, abs=0.4)
     assert "inner_skull, cerebellum, cortex of moved over fsaverage's" in found.source
 

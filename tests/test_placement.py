@@ -107,7 +107,8 @@ def test_the_casing_never_cuts_a_real_scalp(head, coil, distance):
         nearest = min(distances(points, head.scalp).min(), distances(head.scalp.vertices, casing).min())
         # The distance counts along the coil's axis; at the casing's rim the scalp may be nearer, by the cosine of the
         # direction: measured 8 % where this flat casing's rim passes the cheekbone, 0.2 % elsewhere.
-        assert 0.9 * distance < nearest <= distance + 1e-6
+        # There, edge is nearest to edge, which the points of neither see: up to 0.14 mm farther.
+        assert 0.9 * distance < nearest <= distance + 0.2
 
 
 def test_the_casing_is_no_farther_than_it_must(head, coil):

@@ -30,7 +30,7 @@ _TEMPLATE = "fsaverage"
 
 EXPECTED = {
     ("transfer", "hands and legs"): (5.0, 9.0),
-    ("transfer", "mouths"): (12.0, 17.0),
+    ("transfer", "mouths"): (12.0, 15.0),  # 13.5 at most on the fast mesh
     ("mni", "hands and legs"): (7.0, 9.0),
     ("mni", "mouths"): (15.0, 17.0),
 }
