@@ -329,8 +329,8 @@ def test_conductivities_are_checked(inside, outside, sentence):
 
 
 def test_only_air_may_not_conduct():
-    # A zero inside the head contradicts the parent's positive conductivity.
-    with pytest.raises(ValueError, match=r"skull must be nested as its conductivities say"):
+    # Air within is the other side of a surface that is turned inwards.
+    with pytest.raises(ValueError, match=r"^skull must have a positive sigma_outside, as only the first surface"):
         nested((sphere(10.0, name="scalp"), 0.4, 0.0), (sphere(5.0, name="skull"), 0.01, 0.0))
 
 

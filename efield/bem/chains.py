@@ -88,3 +88,18 @@ class ClosedChains:
     def spread(self, net: F64) -> F64:
         """Return net charges spread over the surfaces that can hold none, times half their contrast; (n, n_rhs)."""
         return np.asarray((self._patterns @ (self.charge_weight[:, None] * net))[self._group])
+
+    def imbalance(self, charges: F64) -> float:
+        """Return the greatest net charge of a surface that can hold none, over the sum of its absolute charges.
+
+        Parameters
+        ----------
+        charges : ndarray, shape (n,)
+            Charge of each triangle, in any unit.
+        """
+        net = np.abs(self.sums(charges[:, None])[:, 0])
+        absolute = np.bincount(self._group, np.abs(charges), len(self._patterns))
+        total = np.abs(self._patterns).T @ absolute
+        # Where tissues touch, the boundaries of regions can hold charge, and so can surfaces of several tissues.
+        neutral = self.charge_weight != 0.0
+        return float((net / np.maximum(total, np.finfo(float).tiny))[neutral].max(initial=0.0))

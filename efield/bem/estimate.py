@@ -77,13 +77,11 @@ def estimate_error(
     ErrorEstimate
     """
     charge = result.solution[:, 0]
-    net = np.abs(np.bincount(operator.part, operator.areas * charge))
-    total = np.bincount(operator.part, operator.areas * np.abs(charge))
     relative_error, mismatch = discretisation_error(operator, charge, cortex, primary)
     return ErrorEstimate(
         residual=float(result.residuals[0][-1]),
         iterations=result.iterations,
-        charge_imbalance=float((net / np.maximum(total, np.finfo(float).tiny)).max()),
+        charge_imbalance=operator.balance.imbalance(operator.areas * charge),
         interface_mismatch=mismatch,
         flux_error=operator.flux_error,
         relative_error=relative_error,
