@@ -13,6 +13,7 @@ from meshes.files import read_annotation, read_head, read_msh, read_surface, wri
 from meshes.files.imported import import_head, imported_heads
 from meshes.head import HeadModel, Interface
 from meshes.heads import CONDUCTIVITIES, head_resolutions, list_heads, load_head
+from meshes.labels import LABEL_TABLES, read_labels
 from meshes.landmarks import positions_10_10
 from meshes.pose import Pose
 from meshes.repair import RepairResult, repair
@@ -25,6 +26,7 @@ from meshes.tissues import CONDUCTIVITY_TABLES, TISSUES, ConductivityTable, Tiss
 __all__ = [
     "CONDUCTIVITIES",
     "CONDUCTIVITY_TABLES",
+    "LABEL_TABLES",
     "TISSUES",
     "ConductivityTable",
     "HeadModel",
@@ -53,6 +55,7 @@ __all__ = [
     "positions_10_10",
     "read_annotation",
     "read_head",
+    "read_labels",
     "read_mni_transform",
     "read_msh",
     "read_surface",
