@@ -2,13 +2,14 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 
 from meshes import arrays
 from meshes.anatomy.labels import regions_of_codes
-from meshes.files.imported import load_imported
+from meshes.files.imported import load_imported, made_folder
 from meshes.head import HeadModel, Interface
 from meshes.registry import HEADS, HeadFile
 from meshes.surface import Surface
@@ -32,6 +33,10 @@ _TISSUES = {
     "ventricle_lh": ("csf", "white"),
     "ventricle_rh": ("csf", "white"),
 }
+
+
+FINE = "fine"
+"""The resolution of the default head that is made on request."""
 
 
 def list_heads() -> tuple[str, ...]:
@@ -71,7 +76,7 @@ def load_head(
         One of `list_heads`, or of `meshes.imported_heads`.
     resolution : str, optional
         One of ``head_resolutions(name)``; by default the first: "fast" for pycortex (59,000 triangles), "standard"
-        for fsaverage (131,000).
+        for fsaverage (131,000). "fine" of pycortex (400,000) is made on request by `meshes.recipes.pycortex`.
     conductivities : str, mapping of str to float, or ConductivityTable, optional
         Conductivities (S/m) to use instead of `CONDUCTIVITIES`: a table by name (`meshes.CONDUCTIVITY_TABLES`), or by
         tissue: "scalp", "skull", "csf", "grey", "white". ``head.provenance["conductivities"]`` says what was used.
@@ -97,13 +102,35 @@ def load_head(
     if name not in list_heads():
         return load_imported(name, resolution=resolution, conductivities=conductivities)
     resolutions = head_resolutions(name)
+    if name == "pycortex" and resolution == FINE:
+        return _made_fine(conductivities)
     wanted = resolutions[0] if resolution is None else arrays.choice(resolution, "resolution", resolutions)
     entry = next(head for head in HEADS if (head.name, head.resolution) == (name, wanted))
-    return _read(entry, conductivities)
+    return _read((resources.files("meshes") / "data" / entry.file).read_bytes(), entry, conductivities)
 
 
-def _read(entry: HeadFile, conductivities: ConductivitiesLike | None) -> HeadModel:
-    content = (resources.files("meshes") / "data" / entry.file).read_bytes()
+def _made_fine(conductivities: ConductivitiesLike | None) -> HeadModel:
+    """Return the default head's fine resolution, which the recipe makes on request and does not ship."""
+    file = made_folder() / f"pycortex_{FINE}.npz"
+    if not file.is_file():
+        raise ValueError(
+            f"resolution must be one of those that ship, {', '.join(head_resolutions('pycortex'))}; got 'fine', which "
+            f"is made on request: python -m meshes.recipes.pycortex --resolution fine --out {file} (see its --help)."
+        )
+    content = file.read_bytes()
+    # Made here, so that nobody knows its checksum beforehand; the result's provenance records it.
+    standard = next(head for head in HEADS if (head.name, head.resolution) == ("pycortex", "standard"))
+    entry = replace(
+        standard,
+        resolution=FINE,
+        file=file.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        source="Subject S1 of pycortex 1.2.12; made on request by meshes.recipes.pycortex.",
+    )
+    return _read(content, entry, conductivities)
+
+
+def _read(content: bytes, entry: HeadFile, conductivities: ConductivitiesLike | None) -> HeadModel:
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != entry.sha256:
         raise ValueError(

@@ -231,3 +231,17 @@ def test_interface_by_name(heads):
     assert head.interface("scalp").surface is head.scalp
     with pytest.raises(ValueError, match="name must be one of 'scalp', 'outer_skull'"):
         head.interface("dura")
+
+
+def test_fine_is_made_on_request(tmp_path, monkeypatch):
+    monkeypatch.setenv("EFIELD_HEADS", str(tmp_path))
+    with pytest.raises(ValueError, match=r"^resolution must be one of those that ship, fast, standard; got 'fine'"):
+        meshes.load_head("pycortex", resolution="fine")
+    # Whatever the recipe has put there is loaded, here the fast head.
+    (tmp_path / "made").mkdir()
+    content = (resources.files("meshes") / "data" / "pycortex_fast.npz").read_bytes()
+    (tmp_path / "made" / "pycortex_fine.npz").write_bytes(content)
+    head = meshes.load_head("pycortex", resolution="fine")
+    assert head.resolution == "fine"
+    assert head.provenance["sha256"] == hashlib.sha256(content).hexdigest()
+    assert head.checksum == meshes.load_head("pycortex", resolution="fast").checksum

@@ -37,6 +37,7 @@ def check_names(*, head: str | None = None, resolution: str | None = None, targe
     import meshes
     from meshes import arrays
     from meshes.files.imported import describe_imported, imported_heads
+    from meshes.heads import FINE
 
     if target is not None:
         from efield.targeting import list_targets
@@ -50,6 +51,8 @@ def check_names(*, head: str | None = None, resolution: str | None = None, targe
         raise ValueError(
             f"--head must be one of {listed}; got {head!r}. It may also be the path of a file or folder of a head."
         )
+    if head == "pycortex" and resolution == FINE:
+        return  # loading says how it is made
     if head in meshes.list_heads() and resolution is not None:
         arrays.choice(resolution, "--resolution", meshes.head_resolutions(head))
     elif resolution not in (None, _USUAL_RESOLUTION):

@@ -19,6 +19,7 @@ __all__ = [
     "imported_file",
     "imported_heads",
     "load_imported",
+    "made_folder",
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -61,6 +62,11 @@ def _folder() -> Path:
     import platformdirs  # here, so that importing the package is fast
 
     return Path(platformdirs.user_cache_dir("efield")) / "heads"
+
+
+def made_folder() -> Path:
+    """Return where a resolution of a shipped head is kept that was made on request."""
+    return _folder() / "made"
 
 
 def imported_heads() -> tuple[str, ...]:
