@@ -99,8 +99,8 @@ def _new_values(head: str, old: Mapping[str, float], new: Mapping[str, float]) -
         if values.setdefault(sigma, new[name]) != new[name]:
             raise ValueError(
                 f"tissues of {head!r} must have different conductivities to be told apart; got {first[sigma]} and "
-                f"{name}, both of {sigma:g} S/m, to become {values[sigma]:g} and {new[name]:g}. Read the head again "
-                "from its source with these conductivities."
+                f"{name}, both of {sigma:g} S/m, to become {values[sigma]:g} and {new[name]:g}. Give both the "
+                "same value, or give these conductivities when the head is read, before a lesion is put in."
             )
         first.setdefault(sigma, name)
     return values

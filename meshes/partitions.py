@@ -112,25 +112,32 @@ def check_partition(interfaces: Sequence[Interface]) -> None:
     owner = np.repeat(np.arange(len(interfaces)), [len(interface.surface.triangles) for interface in interfaces])
     found = [_region(merged, sigmas, sigma) for sigma in _conductivities(sigmas)]
     for region in found:
-        _check_chain(region, interfaces)
+        _check_chain(region, merged, owner, interfaces)
     _check_no_crossing(merged, owner, [interface.name for interface in interfaces])
     _check_sides(merged, sigmas, owner, found, [interface.name for interface in interfaces])
 
 
-def _check_chain(region: Surface, interfaces: Sequence[Interface]) -> None:
-    """Raise unless the boundary of a region has no boundary of its own."""
-    start = region.triangles.astype(np.int64).ravel()
-    end = np.roll(region.triangles, -1, axis=1).astype(np.int64).ravel()
-    count = len(region.vertices)
+def _unbalanced(triangles: IndexArray, count: int) -> IndexArray:
+    """Return the edges, shape (n, 2), that triangles do not run along as often one way as the other."""
+    start = triangles.astype(np.int64).ravel()
+    end = np.roll(triangles, -1, axis=1).astype(np.int64).ravel()
     edges, which = np.unique(np.minimum(start, end) * count + np.maximum(start, end), return_inverse=True)
     balance = np.bincount(which, weights=np.where(start < end, 1.0, -1.0))
-    open_edges = np.flatnonzero(balance)
+    return np.stack(np.divmod(edges[balance != 0.0], count), axis=1)
+
+
+def _check_chain(region: Surface, merged: Surface, owner: IndexArray, interfaces: Sequence[Interface]) -> None:
+    """Raise unless the boundary of a region has no boundary of its own."""
+    count = len(merged.vertices)
+    open_edges = _unbalanced(region.triangles, count)
     if not len(open_edges):
         return
-    for interface in interfaces:
-        if interface.is_uniform:
-            check_surface(interface.surface)  # a plain hole has a plainer sentence
-    place = region.vertices[[edges[open_edges[0]] // count, edges[open_edges[0]] % count]].mean(axis=0)
+    for number, interface in enumerate(interfaces):
+        rim = _unbalanced(merged.triangles[owner == number], count)
+        # A hole at which nothing else ends has a plainer sentence; open surfaces that end on others are as they should.
+        if len(rim) and not np.isin(merged.triangles[owner != number], rim).any():
+            check_surface(interface.surface)
+    place = merged.vertices[open_edges[0]].mean(axis=0)
     raise ValueError(
         f"The {region.name} must be closed; got {len(open_edges)} open edges, first at {_place(place)}. Where surfaces "
         "meet along a line their vertices must be the very same, and the conductivities must fit together around it."
@@ -190,17 +197,10 @@ def _check_sides(
 ) -> None:
     """Raise unless the region on each side of the triangles is the one with the conductivity that they say.
 
-    One triangle, the largest, is probed of each connected piece, surface and pair of conductivities: as nothing crosses
-    and each region's boundary is closed, the others of its kind lie alike.
+    One triangle, the largest, is probed of each patch: as nothing crosses and each region's boundary is closed, the
+    others of the patch lie alike.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = np.concatenate([merged.triangles[:, :2], merged.triangles[:, 1:]])
-    size = len(merged.vertices)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
-    piece = connected_components(graph, directed=False)[1][merged.triangles[:, 0]]
-    kind = np.unique(np.column_stack([piece, owner, sigmas]), axis=0, return_inverse=True)[1].reshape(-1)
+    kind = _patches(merged, sigmas, owner)
     order = np.lexsort([-merged.areas, kind])
     probes = order[np.unique(kind[order], return_index=True)[1]]
     step = _OFFSET * np.sqrt(merged.areas[probes])[:, None] * merged.normals[probes]
@@ -217,6 +217,27 @@ def _check_sides(
                     f"where the region of {sigma:g} S/m counts {within[wrong[0]]:.1f} times. Exchange the two sides, "
                     "or turn the triangles round."
                 )
+
+
+def _patches(merged: Surface, sigmas: FloatArray, owner: IndexArray) -> IndexArray:
+    """Return the number of the patch of each triangle: of one surface and one pair of conductivities, hanging together.
+
+    By edges at which just two triangles meet: beyond a vertex or a line that is common to more, the tissues may change.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    triangles = merged.triangles.astype(np.int64)
+    count = len(merged.vertices)
+    ends = np.sort(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2), axis=2)
+    _, edge, uses = np.unique((ends[..., 0] * count + ends[..., 1]).ravel(), return_inverse=True, return_counts=True)
+    order = np.argsort(edge, kind="stable")
+    pairs = order[uses[edge[order]] == 2].reshape(-1, 2) // 3
+    alike = (owner[pairs[:, 0]] == owner[pairs[:, 1]]) & (sigmas[pairs[:, 0]] == sigmas[pairs[:, 1]]).all(axis=1)
+    first, second = pairs[alike].T
+    size = len(triangles)
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _place(point: FloatArray) -> str:

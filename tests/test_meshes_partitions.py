@@ -115,3 +115,38 @@ FOLDS = {
 def test_triangles_on_each_other_are_found(case: str) -> None:
     triangles, count = FOLDS[case]
     assert len(_folded_pairs(Surface(FLAT, np.array(triangles, dtype=np.int32)))) == count
+
+
+def test_open_surfaces_that_end_on_others_are_not_called_holes() -> None:
+    # A crack in the ball is not mended by closing the disc, which is as open as it should be.
+    cracked = Surface(DISC.vertices, np.delete(DISC.triangles, 40, axis=0), "disc")
+    with pytest.raises(ValueError, match=r"^The region of .* must be closed; got 3 open edges"):
+        _head(Interface(BALL, SIDES, 0.0), Interface(cracked, 1.2, 0.33))
+
+
+def _spindle(radius: float, length: float, sides: int = 12) -> Surface:
+    """Return two cones base to base along x, one tip at the origin."""
+    turn = 2.0 * np.pi * np.arange(sides) / sides
+    ring = np.column_stack([np.full(sides, 0.5 * length), radius * np.cos(turn), radius * np.sin(turn)])
+    here, there = np.arange(sides) + 1, np.arange(sides) % sides + 2
+    there[-1] = 1
+    first, last = np.zeros(sides, dtype=int), np.full(sides, sides + 1)
+    triangles = np.concatenate([np.column_stack([first, there, here]), np.column_stack([last, here, there])])
+    surface = Surface(np.vstack([[0.0, 0.0, 0.0], ring, [length, 0.0, 0.0]]), triangles.astype(np.int32), "spindle")
+    return surface if surface.volume > 0.0 else Surface(surface.vertices, triangles[:, ::-1].astype(np.int32))
+
+
+def _both(one: Surface, other: Surface, name: str) -> Surface:
+    triangles = np.concatenate([one.triangles, other.triangles + len(one.vertices)])
+    return Surface(np.concatenate([one.vertices, other.vertices]), triangles, name)
+
+
+def test_each_patch_is_probed() -> None:
+    """Of two pairs of nested spindles that meet in a tip, the smaller pair has its outer and inner one exchanged."""
+    right, left = (_spindle(30.0, 60.0), _spindle(18.0, 50.0)), (_spindle(10.0, -30.0), _spindle(4.0, -20.0))
+    sound = (_both(right[0], left[0], "shell"), _both(right[1], left[1], "core"))
+    swapped = (_both(right[0], left[1], "shell"), _both(right[1], left[0], "core"))
+    head = _head(Interface(BALL, 0.3, 0.0), Interface(sound[0], 1.6, 0.3), Interface(sound[1], 0.1, 1.6))
+    assert head.touching
+    with pytest.raises(ValueError, match="must have the tissues on its sides that its conductivities say"):
+        _head(Interface(BALL, 0.3, 0.0), Interface(swapped[0], 1.6, 0.3), Interface(swapped[1], 0.1, 1.6))

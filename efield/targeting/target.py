@@ -14,7 +14,7 @@ from efield.targeting.patch import Patch, cut, patch_around
 from meshes import HeadModel, Surface, arrays, closest_points
 from meshes.anatomy.coordinates import cortex_at_mni
 from meshes.anatomy.labels import SIDES, MniMap, list_regions
-from meshes.anatomy.regions import Place, find_region
+from meshes.anatomy.regions import Place, find_region, lost_share
 from meshes.anatomy.walls import Wall, bank_of, wall_around
 from meshes.checks import winding_numbers
 
@@ -143,6 +143,8 @@ class Target:
         place = find_region(head, name, side=side, by=by, mni=mni)
         if place.expected_error is not None:
             warnings.warn(f"{name} {side} of {head.name} is a guess: {place.source}.", stacklevel=2)
+        elif lost_share(head, f"{name}-{side}") > 0.0:
+            warnings.warn(f"{name} {side} of {head.name} is what is left of it: {place.source}.", stacklevel=2)
         centre, region = _aim(head, place)
         return cls(
             position=centre,

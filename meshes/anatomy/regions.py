@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -174,8 +175,14 @@ def find_region(
     arrays.choice(name, "name", sorted(REGIONS))
     arrays.choice(side, "side", SIDES)
     ways = WAYS if by is None else (arrays.choice(by, "by", WAYS),)
+    lost = lost_share(head, f"{name}-{side}")
+    if lost == 1.0:
+        raise ValueError(
+            f"{name}-{side} must have cortex left; got {head.name!r}, in which a lesion takes the whole region. Give a "
+            "position instead: Target(position=...)."
+        )
     if "region" in ways and (found := _own(head, f"{name}-{side}")) is not None:
-        return found
+        return found if not lost else replace(found, source=f"{found.source}, of which a lesion takes {lost:.0%}")
     reason = ""
     if ways != ("region",):
         try:
@@ -248,6 +255,18 @@ def labelled_region(
     return inside[near], tuple(label for label in used if f"{label}-{side}" in regions)
 
 
+def lost_share(head: HeadModel, key: str) -> float:
+    """Return the share of a region's cortex that lesions took, as the head's provenance tells; 0 if it tells none.
+
+    Of several lesions that of the greatest share.
+    """
+    try:
+        lesions = json.loads(head.provenance.get("lesions", "{}"))
+        return max((float(lesion["regions lost"].get(key, 0.0)) for lesion in lesions.values()), default=0.0)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return 0.0
+
+
 def _own(head: HeadModel, key: str) -> Place | None:
     """Return the head's own region or position."""
     aim = head.targets.get(key)
@@ -299,6 +318,11 @@ def _by_transfer(head: HeadModel, name: str, side: str, mni: MniMap) -> Place | 
 def _by_mni(head: HeadModel, name: str, side: str, mni: MniMap) -> Place:
     key, point = f"{name}-{side}", _point(name, side)
     position, source = cortex_at_mni(head, point, mni=mni)
+    if head.provenance.get("lesions", "{}") != "{}" and "left where it is" in source:
+        raise ValueError(
+            f"{key} must lie near cortex; got {head.name!r}, which has a lesion there: {source}. Give a position "
+            "instead: Target(position=...)."
+        )
     cortex, vertices = head.cortex, mni.to_mni(head.cortex.vertices)
     facing = cortex.normals[closest_points(cortex, position[None])[1][0]]
     near = (np.linalg.norm(vertices - point, axis=1) <= BALL) & (cortex.vertex_normals @ facing > 0.0)
