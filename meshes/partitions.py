@@ -117,7 +117,7 @@ def check_partition(interfaces: Sequence[Interface]) -> None:
     _check_sides(merged, sigmas, owner, found, [interface.name for interface in interfaces])
 
 
-def _unbalanced(triangles: IndexArray, count: int) -> IndexArray:
+def _unbalanced(triangles: npt.NDArray[np.integer], count: int) -> IndexArray:
     """Return the edges, shape (n, 2), that triangles do not run along as often one way as the other."""
     start = triangles.astype(np.int64).ravel()
     end = np.roll(triangles, -1, axis=1).astype(np.int64).ravel()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from efield.cli.names import read_conductivities, say_notes
+from efield.cli.names import read_conductivities, say_implausible, say_notes
 from efield.cli.terminal import err, show_facts, stages
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def run(
             write_head(head, out)
             file = out
     say_notes(caught)
+    say_implausible(head)
     show_facts(f"Head {head.name}", _facts(head, file))
     use = head.name if out is None else str(out)
     err().print(f"Use it with --head {use}, or in Python: {_python(use, from_file=out is not None)}", markup=False)

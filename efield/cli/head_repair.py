@@ -57,8 +57,21 @@ def run(
     whole = write_parts(parts, result.surfaces, folder, source=f"efield head repair {text}")
     said = f"{HEAD_FILE} and its surfaces" if whole else "surfaces (their conductivities are not known: no head.toml)"
     err().print(f"Written to {folder}: {said}", markup=False)
-    if not result.ok:
+    if not result.ok or (whole and not _loads(folder / HEAD_FILE)):
         raise typer.Exit(FAILED)
+
+
+def _loads(file: Path) -> bool:
+    """Return whether what was written is a head; say why if it is none."""
+    from meshes import read_head
+
+    try:
+        read_head(file)
+    except ValueError as error:
+        err().print("[bold red]Left:[/] ", end="")
+        err().print(str(error), markup=False)
+        return False
+    return True
 
 
 def write_parts(parts: Parts, surfaces: Sequence[Surface], folder: Path, *, source: str) -> bool:
@@ -104,9 +117,10 @@ def write_parts(parts: Parts, surfaces: Sequence[Surface], folder: Path, *, sour
 
 def _tissue(sigma: object) -> str:
     """Return the tissue with a conductivity, or the number (S/m)."""
-    from meshes.tissues import TISSUES
+    from meshes import CONDUCTIVITIES
 
-    known = {tissue.conductivity: name for name, tissue in reversed(list(TISSUES.items()))}
+    # Only the tissues of a plain head: 0.008 S/m may be compact bone, or a skull that is set lower.
+    known = {0.0: "air"} | {value: name for name, value in CONDUCTIVITIES.items()}
     return _quoted(known[sigma]) if isinstance(sigma, float) and sigma in known else repr(sigma)
 
 

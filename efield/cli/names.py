@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from meshes import HeadModel
     from meshes.tissues import ConductivitiesLike
 
-__all__ = ["check_names", "open_coil", "open_head", "read_conductivities", "say_notes"]
+__all__ = ["check_names", "open_coil", "open_head", "read_conductivities", "say_implausible", "say_notes"]
 
 # What a file of a coil ends in.
 _COIL_FILES = (".ccd", ".tcd", ".nii.gz", ".nii")
@@ -133,7 +133,21 @@ def open_head(text: str, *, resolution: str | None, conductivities: Conductiviti
             wanted = resolution if text in meshes.list_heads() else None
             head = meshes.load_head(text, resolution=wanted, **changes)
     say_notes(caught)
+    say_implausible(head)
     return head
+
+
+def say_implausible(head: HeadModel) -> None:
+    """Say which conductivities lie outside the range that is plausible for their tissue."""
+    from meshes import TISSUES, head_tissues
+
+    for name, sigma in head_tissues(head).items():
+        tissue = TISSUES.get(name)
+        if tissue is not None and sigma > 0.0 and not tissue.low <= sigma <= tissue.high:
+            err().print(
+                f"Note: {name} conducts {sigma:g} S/m here; plausible are {tissue.low:g} to {tissue.high:g}.",
+                markup=False,
+            )
 
 
 def open_coil(text: str, option: str = "--coil") -> Coil:

@@ -193,11 +193,16 @@ class Target:
         Raises
         ------
         ValueError
-            If the point is not finite, or the head cannot be laid over MNI152.
+            If the point is not finite or not in the head, or the head cannot be laid over MNI152.
         """
         if not isinstance(head, HeadModel):
             raise TypeError(f"head must be a meshes.HeadModel; got {type(head).__name__}. Use meshes.load_head(name).")
         position, source = cortex_at_mni(head, point, mni=mni)
+        if not winding_numbers(position[None], head.scalp)[0] > 0.5:
+            raise ValueError(
+                f"point must lie in the head, as MNI152 coordinates in millimetres; got {point!r}, outside the scalp "
+                f"of {head.name}."
+            )
         return cls(
             position=position,
             direction=_unit(direction),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshes.arrays import FloatArray
-from meshes.checks import check_surface, crossing_pairs, winding_numbers
+from meshes.checks import check_crossings, check_surface, crossing_pairs, winding_numbers
 from meshes.files.boundaries import AIR, Boundary
 from meshes.files.surfaces import joined, read_surface
 from meshes.head import HeadModel, Interface
@@ -224,12 +224,14 @@ def _default_cortex(boundaries: Sequence[Boundary]) -> tuple[Surface, str]:
     except RuntimeError as error:
         raise ValueError(f"cortex must be given, as none could be made; got {error} Pass cortex=... .") from None
     brain = pials or [min((boundary.surface for boundary in boundaries), key=lambda surface: surface.volume)]
-    moved = [Surface(s.vertices - CORTEX_DEPTH * s.vertex_normals, s.triangles, "cortex") for s in brain]
-    result = joined(moved, "cortex")
+    check_crossings(brain)  # a surface that crosses already is what is wrong, not the cortex made from it
     names = ", ".join(surface.name for surface in brain)
-    if len(crossing_pairs([result])[0]) or any(float(s.volume) <= 0.0 for s in moved):
-        raise ValueError(
-            f"cortex must be given for this head; got none, and {names} moved inwards by {CORTEX_DEPTH} mm crosses "
-            "itself. Pass cortex=... ."
-        )
-    return result, f"{names}, moved inwards by {CORTEX_DEPTH} mm"
+    for depth in (CORTEX_DEPTH, 0.5 * CORTEX_DEPTH, 0.2 * CORTEX_DEPTH):
+        moved = [Surface(s.vertices - depth * s.vertex_normals, s.triangles, "cortex") for s in brain]
+        result = joined(moved, "cortex")
+        if not len(crossing_pairs([result])[0]) and all(float(s.volume) > 0.0 for s in moved):
+            return result, f"{names}, moved inwards by {depth:g} mm"
+    raise ValueError(
+        f"cortex must be given for this head; got none, and {names} moved inwards by {depth:g} mm crosses itself. "
+        "Pass cortex=... ."
+    )

@@ -268,6 +268,9 @@ def _mesh_tissues(
         names.append(found)
     for old in merge:
         arrays.choice(old, "tissue in merge", names)
+    for tag in tissues:
+        if tag not in tags:
+            raise ValueError(f"tissues must name tags of {file}, {', '.join(map(str, tags))}; got {tag}.")
     return np.array([merge.get(found, found) for found in names])[index]
 
 

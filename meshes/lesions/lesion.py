@@ -37,6 +37,9 @@ _LEAST = 0.1
 _SHORTEST = 0.4
 """Edges below this share of the lesion's may collapse where triangles are thin."""
 
+_LEAST_RADIUS = 0.2
+"""Least radius of a lesion (mm): less is taken for metres."""
+
 _EDGE = 2.0
 """Edge of a lesion's surface by default (mm), where its smallest radius is 10 mm or more; else a fifth of that."""
 
@@ -69,6 +72,8 @@ def lesion_surface(
     if region is None:
         assert centre is not None
         size: npt.ArrayLike = arrays.positive(radius, "radius") if radius is not None else radii  # type: ignore[assignment]
+        if _is_numbers(size) and 0.0 < float(np.min(np.asarray(size, dtype=np.float64))) < _LEAST_RADIUS:
+            raise ValueError(f"{given[0]} must be {_LEAST_RADIUS:g} mm or more; got {size!r}. Is it in metres?")
         finest = 0.2 * float(np.min(np.asarray(size, dtype=np.float64))) if _is_numbers(size) else _EDGE
         return ellipsoid(
             centre, size, rotation=rotation, edge=min(_EDGE, max(finest, 1e-3)) if edge is None else edge, name=name
@@ -248,10 +253,10 @@ def _cut(whole: Complex, lesion: Surface, replaced: Sequence[float], sigma: floa
         count = len(cut.wall.corners)
         walls.append(Part(cut.wall.corners, np.full(count, number), np.tile([sigma, tissue], (count, 1))))
         done[row[touched]] = True
-    result = whole.kept(~done).with_parts(found + walls)
+    result, new = whole.kept(~done).with_parts(found + walls)
     fresh = np.zeros(len(result.points), dtype=np.bool_)
     if split:
-        fresh[result.triangles[int((~done).sum()) :]] = True
+        fresh[result.triangles[new]] = True
     wall = soup(np.concatenate([part.corners for part in walls]))
     return _Cut(result.kept(result.sigmas[:, 0] != result.sigmas[:, 1]), fresh, wall, volumes, inside)
 
