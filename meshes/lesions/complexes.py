@@ -12,6 +12,7 @@ import numpy.typing as npt
 from meshes.arrays import FloatArray
 from meshes.checks import crossing_pairs
 from meshes.head import Interface
+from meshes.lesions.junctions import split_at_points
 from meshes.lesions.tidy import tidied
 from meshes.partitions import merged_surface
 from meshes.refine import split_surface
@@ -140,10 +141,11 @@ class Complex:
             )
         return current
 
-    def with_parts(self, parts: Sequence[Part]) -> Complex:
-        """Return the complex with more triangles; a corner that lies on a known point is that point.
+    def with_parts(self, parts: Sequence[Part]) -> tuple[Complex, BoolArray]:
+        """Return the complex with more triangles, and which of all are new; a corner on a known point is that point.
 
-        Triangles two corners of which are one point are left out.
+        Triangles two corners of which are one point are left out. Known triangles are split at corners that lie on
+        their edges (`meshes.lesions.junctions` tells why), and their pieces are new.
         """
         from scipy.spatial import cKDTree
 
@@ -161,12 +163,17 @@ class Complex:
         number[fresh] = len(self.points) + which
         triangles = number.reshape(-1, 3)
         whole = (triangles != np.roll(triangles, -1, axis=1)).all(axis=1)
-        return Complex(
-            np.concatenate([self.points, found[fresh[kept]]]),
-            np.concatenate([self.triangles, triangles[whole]]),
-            np.concatenate([self.owner, np.concatenate([part.owner for part in parts])[whole]]),
-            np.concatenate([self.sigmas, np.concatenate([part.sigmas for part in parts])[whole]]),
+        points = np.concatenate([self.points, found[fresh[kept]]])
+        pieces, parent = split_at_points(points, self.triangles, np.arange(len(self.points), len(points)))
+        old = np.setdiff1d(np.arange(len(self.triangles)), parent)
+        rows = np.concatenate([old, parent])
+        result = Complex(
+            points,
+            np.concatenate([self.triangles[old], pieces, triangles[whole]]),
+            np.concatenate([self.owner[rows], np.concatenate([part.owner for part in parts])[whole]]),
+            np.concatenate([self.sigmas[rows], np.concatenate([part.sigmas for part in parts])[whole]]),
         )
+        return result, np.arange(len(result.triangles)) >= len(old)
 
     def kept(self, rows: BoolArray) -> Complex:
         """Return the complex of some triangles, on the same points."""
