@@ -135,9 +135,9 @@ def test_bad_input_gets_a_sentence_and_code_2(small: Path, words: str, sentence:
     ("words", "sentence"),
     [
         ("target m1-hand --head nosuch", "--head must be one of 'pycortex', 'fsaverage'; got 'nosuch'"),
-        ("target m1-hand --resolution fine", "--resolution must be one of 'fast', 'standard'; got 'fine'"),
+        ("target m1-hand --resolution coarse", "--resolution must be one of 'fast', 'standard'; got 'coarse'"),
         ("targets --head nosuch", "--head must be one of"),
-        ("target m1-hand --head fsaverage --resolution fine", "--resolution must be one of 'standard', 'fast'"),
+        ("target m1-hand --head fsaverage --resolution coarse", "--resolution must be one of 'standard', 'fast'"),
     ],
 )
 @pytest.mark.usefixtures("no_solver")
