@@ -235,8 +235,6 @@ def test_interface_by_name(heads):
 
 def test_fine_is_made_on_request(tmp_path, monkeypatch):
     monkeypatch.setenv("EFIELD_HEADS", str(tmp_path))
-    with pytest.raises(ValueError, match=r"^resolution must be one of those that ship, fast, standard; got 'fine'"):
-        meshes.load_head("pycortex", resolution="fine")
     # Whatever the recipe has put there is loaded, here the fast head.
     (tmp_path / "made").mkdir()
     content = (resources.files("meshes") / "data" / "pycortex_fast.npz").read_bytes()
@@ -245,3 +243,21 @@ def test_fine_is_made_on_request(tmp_path, monkeypatch):
     assert head.resolution == "fine"
     assert head.provenance["sha256"] == hashlib.sha256(content).hexdigest()
     assert head.checksum == meshes.load_head("pycortex", resolution="fast").checksum
+
+
+@pytest.mark.slow
+def test_fine_is_the_standard_head_split_and_rounded(heads, tmp_path, monkeypatch):
+    monkeypatch.setenv("EFIELD_HEADS", str(tmp_path))
+    fine, standard = (
+        meshes.load_head("pycortex", resolution="fine"),
+        heads["pycortex", "standard"],
+    )  # checked as all are
+    assert fine.resolution == "fine"
+    for own, other in zip(fine.interfaces, standard.interfaces, strict=True):
+        assert len(own.surface.triangles) == 4 * len(other.surface.triangles)
+        assert (own.sigma_inside, own.sigma_outside) == (other.sigma_inside, other.sigma_outside)
+        # Rounded: at most 1 % of the volume, of the ventricles 2.6 %.
+        assert own.surface.volume == pytest.approx(other.surface.volume, rel=0.03)
+    assert fine.cortex.checksum == standard.cortex.checksum
+    assert set(fine.regions) == set(standard.regions)
+    assert "split in four" in fine.provenance["source"]

@@ -52,7 +52,7 @@ def check_names(*, head: str | None = None, resolution: str | None = None, targe
             f"--head must be one of {listed}; got {head!r}. It may also be the path of a file or folder of a head."
         )
     if head == "pycortex" and resolution == FINE:
-        return  # loading says how it is made
+        return  # made on request
     if head in meshes.list_heads() and resolution is not None:
         arrays.choice(resolution, "--resolution", meshes.head_resolutions(head))
     elif resolution not in (None, _USUAL_RESOLUTION):
