@@ -137,6 +137,7 @@ def of_cortex(
     for surface in outermost:
         inside |= np.abs(winding_numbers(cortex.vertices, surface)) > 0.5
     out = np.flatnonzero(~inside)
+    # A row of an array has three numbers, which the type checker cannot see.
     spot = Spot(len(out), None if not len(out) else tuple(map(float, cortex.vertices[out[0]])))  # type: ignore[arg-type]
     lines.append(_count("inside", spot, "all vertices in the head; same unit and frame", "vertices outside"))
     if one.is_closed:

@@ -257,4 +257,4 @@ def test_rows_are_divided_on_each_side_of_the_midline() -> None:
 
 def test_no_head_is_named() -> None:
     with pytest.raises(TypeError, match=r"head must be a meshes\.HeadModel; got NoneType"):
-        positions_10_10(None)  # type: ignore[arg-type]
+        positions_10_10(None)  # type: ignore[arg-type]  # on purpose

@@ -189,6 +189,7 @@ def _listed(file: Path) -> list[tuple[Surface, tuple[Sigma, Sigma]]]:
         scale = arrays.choice(entry.get("unit", unit), f"unit of interface {number} of {file.name}", ("mm", "m"))
         sides = entry.get("inside"), entry.get("outside")
         name = entry.get("name") or NAMES.get(sides)
+        # `read_surface` checks the unit.
         surface = read_surface(file.parent / entry["file"], unit=scale, name=name)  # type: ignore[arg-type]
         found.append((surface, (sigma(sides[0]), sigma(sides[1]))))
     return found

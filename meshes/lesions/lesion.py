@@ -71,6 +71,7 @@ def lesion_surface(
         )
     if region is None:
         assert centre is not None
+        # One of the two is given, as was checked above.
         size: npt.ArrayLike = arrays.positive(radius, "radius") if radius is not None else radii  # type: ignore[assignment]
         if _is_numbers(size) and 0.0 < float(np.min(np.asarray(size, dtype=np.float64))) < _LEAST_RADIUS:
             raise ValueError(f"{given[0]} must be {_LEAST_RADIUS:g} mm or more; got {size!r}. Is it in metres?")
