@@ -10,9 +10,7 @@ from efield.fields import EField
 from meshes import HeadModel, Pose
 
 
-def simulate(
-    head: HeadModel, coil: Coil, pose: Pose, *, didt: float = 1e6, points: ArrayLike | None = None
-) -> EField:
+def simulate(head: HeadModel, coil: Coil, pose: Pose, *, didt: float = 1e6, points: ArrayLike | None = None) -> EField:
     """Return the electric field of a coil in a head.
 
     Parameters

@@ -7,7 +7,7 @@ import coils
 import efield
 import meshes
 from efield.targeting.placements import Placements
-from efield.targeting.search import _gap
+from efield.targeting.table import _gap
 
 
 @pytest.mark.parametrize("name", ["magstim-double-cone", "magventure-twin"])
@@ -21,4 +21,4 @@ def test_gap_of_a_bent_coil_is_that_to_the_scalp(name: str) -> None:
     exact = np.linalg.norm(points, axis=2).min() - 90.0
     assert 4.0 - coil.positions[:, 2].max() < 2.0
     assert exact > 4.0
-    assert _gap(space, coil.positions) == pytest.approx(exact, abs=0.5)
+    assert _gap(head, rotations, origins, coil.positions) == pytest.approx(exact, abs=0.5)

@@ -25,9 +25,7 @@ THREE_POINTS: F64 = np.array(_orbit(1.0 / 6.0))
 THREE_WEIGHTS: F64 = np.full(3, 1.0 / 3.0)
 """Exact to degree 2."""
 
-SEVEN_POINTS: F64 = np.array(
-    [[1.0 / 3.0] * 3, *_orbit((6.0 - _ROOT15) / 21.0), *_orbit((6.0 + _ROOT15) / 21.0)]
-)
+SEVEN_POINTS: F64 = np.array([[1.0 / 3.0] * 3, *_orbit((6.0 - _ROOT15) / 21.0), *_orbit((6.0 + _ROOT15) / 21.0)])
 SEVEN_WEIGHTS: F64 = np.array([0.225] + [(155.0 - _ROOT15) / 1200.0] * 3 + [(155.0 + _ROOT15) / 1200.0] * 3)
 """Exact to degree 5."""
 

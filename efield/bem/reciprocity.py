@@ -34,6 +34,9 @@ from meshes import Pose
 
 F64 = NDArray[np.float64]
 
+_BLOCK = 12
+"""Transposed systems solved at once: bounds the memory of their common Krylov space."""
+
 
 class ReciprocalField:
     """The reciprocal field H of one or several functionals of the field in a head.
@@ -44,10 +47,10 @@ class ReciprocalField:
         The head's solver.
     points : ndarray, shape (n_points, 3)
         Where the field is averaged (mm), inside the head.
-    weights : ndarray, shape (n_points,)
-        Weights of the average.
-    directions : ndarray, shape (n_functionals, 3)
-        Functional m is the component of the average along directions[m].
+    weights : ndarray, shape (n_points,) or (n_points, n_means)
+        Weights of the average, or of several: those of one stand in one column.
+    directions : ndarray, shape (n_directions, 3)
+        The functionals are the components of each average along these directions, average by average.
     tolerance : float, optional
         Relative residual of the transposed solves; the solver's own by default.
     progress : callable, optional
@@ -73,13 +76,25 @@ class ReciprocalField:
         surface = operator.surface
         self._layer = operator.layer
         self._points = np.ascontiguousarray(points)
-        self._currents = weights[:, None, None] * directions[None]
-        per_axis = np.empty((len(operator.part), 3))
-        mean_field_of_triangles(per_axis, self._points, weights, surface.corners, surface.normals)
-        self.result: KrylovResult = operator.solve_transposed(
-            per_axis @ directions.T,
-            tolerance=solver.tolerance if tolerance is None else tolerance,
-            progress=progress,
+        weights = weights.reshape(len(points), -1)
+        self._currents = np.einsum("pm,di->pmdi", weights, directions).reshape(len(points), -1, 3)
+        per_axis = np.empty((weights.shape[1], len(operator.part), 3))
+        for out, column in zip(per_axis, weights.T, strict=True):
+            own = np.flatnonzero(column)
+            mean_field_of_triangles(out, self._points[own], column[own], surface.corners, surface.normals)
+        rhs = np.einsum("mti,di->tmd", per_axis, directions).reshape(len(operator.part), -1)
+        solved = [
+            operator.solve_transposed(
+                np.ascontiguousarray(rhs[:, first : first + _BLOCK]),
+                tolerance=solver.tolerance if tolerance is None else tolerance,
+                progress=progress,
+            )
+            for first in range(0, rhs.shape[1], _BLOCK)
+        ]
+        self.result = KrylovResult(
+            solution=np.concatenate([part.solution for part in solved], axis=1),
+            residuals=tuple(history for part in solved for history in part.residuals),
+            products=sum(part.products for part in solved),
         )
         weight = operator.without_net_flux_transposed(operator.contrast[:, None] * self.result.solution)
         # Current density along the normal of each triangle, shape (n_triangles, n_functionals, 3).

@@ -123,9 +123,7 @@ def products(out: F64, basis: F64, vectors: F64) -> None:
 
 
 @inline
-def _add_four_rows(
-    out: F64, b0: F64, b1: F64, b2: F64, b3: F64, w0: float, w1: float, w2: float, w3: float
-) -> None:
+def _add_four_rows(out: F64, b0: F64, b1: F64, b2: F64, b3: F64, w0: float, w1: float, w2: float, w3: float) -> None:
     """Add four rows, each times its weight, to `out`."""
     for i in range(out.shape[0]):
         out[i] += w0 * b0[i] + w1 * b1[i] + w2 * b2[i] + w3 * b3[i]

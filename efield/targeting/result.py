@@ -42,7 +42,7 @@ class SearchResult:
     vector_at_target : ndarray, shape (3,)
         Mean field over the target (V/m at 1 A/us), from `field`.
     reciprocal_vector : ndarray, shape (3,)
-        The same from the search (tabulated reciprocity), for comparison; along the wanted direction if there is one.
+        The same from the search (tabulated reciprocity), for comparison.
     scalp_position : ndarray, shape (3,)
         Scalp point nearest to the coil's origin (mm).
     distance : float
@@ -126,10 +126,10 @@ class SearchResult:
     @property
     def search_error(self) -> float:
         """Relative difference at the target between the search (reciprocity, table) and the direct solution."""
-        direct = self.vector_at_target
+        found, direct = self.reciprocal_vector, self.vector_at_target
         if self.target.direction is not None:
-            direct = (direct @ self.target.direction) * self.target.direction
-        return float(np.linalg.norm(self.reciprocal_vector - direct) / np.linalg.norm(direct))
+            return float(abs((found - direct) @ self.target.direction) / abs(direct @ self.target.direction))
+        return float(np.linalg.norm(found - direct) / np.linalg.norm(direct))
 
     def didt_for(self, field: float = 60.0) -> float:
         """Return the rate of change of the current that gives a wanted field at the target.
