@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from efield.navigation import brainsight, localite, simnibs, softaxic, visor2
-from efield.navigation.recorded import RecordedPose, checked_names, read_text, write_text
+from efield.navigation.recorded import RecordedPose, Recording, checked_names, read_text, write_text
 from meshes import Pose, arrays
 
-__all__ = ["FILES", "RecordedPose", "read_poses", "write_poses"]
+__all__ = ["FILES", "RecordedPose", "Recording", "read_poses", "read_recording", "write_poses"]
 
-_READERS: dict[str, Callable[[str, str], tuple[RecordedPose, ...]]] = {
+_READERS: dict[str, Callable[[str, str], Recording]] = {
     "brainsight": brainsight.read,
     "localite": localite.read,
     "softaxic": softaxic.read,
@@ -28,6 +28,7 @@ _READERS: dict[str, Callable[[str, str], tuple[RecordedPose, ...]]] = {
 _WRITERS: dict[str, Callable[[Mapping[str, Pose]], str]] = {
     "brainsight": brainsight.write,
     "localite": localite.write,
+    "softaxic": softaxic.write,
     "visor2": visor2.write,
     "simnibs": simnibs.write,
 }
@@ -35,6 +36,7 @@ _WRITERS: dict[str, Callable[[Mapping[str, Pose]], str]] = {
 FILES = {
     "brainsight": "brainsight.txt",
     "localite": "localite.xml",
+    "softaxic": "softaxic.stmpx",
     "visor2": "visor2.mrk",
     "simnibs": "simnibs.csv",
 }
@@ -42,7 +44,28 @@ FILES = {
 
 
 def read_poses(path: str | os.PathLike[str], *, system: str | None = None) -> tuple[RecordedPose, ...]:
-    """Read the coil poses of a navigation system.
+    """Read the coil poses of a navigation system; `read_recording` also says what was recorded without a pose.
+
+    Parameters
+    ----------
+    path, system
+        See `read_recording`.
+
+    Returns
+    -------
+    tuple of RecordedPose
+        In the order of the file; entries whose coil was not tracked are left out.
+
+    Raises
+    ------
+    ValueError, OSError
+        See `read_recording`.
+    """
+    return read_recording(path, system=system).poses
+
+
+def read_recording(path: str | os.PathLike[str], *, system: str | None = None) -> Recording:
+    """Read a file of a navigation system: its coil poses, and the names of entries that have none.
 
     Parameters
     ----------
@@ -53,8 +76,7 @@ def read_poses(path: str | os.PathLike[str], *, system: str | None = None) -> tu
 
     Returns
     -------
-    tuple of RecordedPose
-        In the order of the file; poses that were not tracked are left out.
+    Recording
 
     Raises
     ------
@@ -98,8 +120,8 @@ def write_poses(poses: Mapping[str, Pose], path: str | os.PathLike[str], *, syst
     path : str or path
         File to write; it appears whole or not at all.
     system : str
-        ``"brainsight"``, ``"localite"``, ``"visor2"`` or ``"simnibs"``. Softaxic's files can only be read: what else it
-        wants in them is not known.
+        ``"brainsight"``, ``"localite"``, ``"softaxic"``, ``"visor2"`` or ``"simnibs"``. What a Softaxic file must hold
+        is known from a sample only: see `efield.navigation.softaxic`, and try it before you rely on it.
 
     Raises
     ------

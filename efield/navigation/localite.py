@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from efield.navigation.recorded import RecordedPose, pose_from
+from efield.navigation.recorded import RecordedPose, Recording, number_in, pose_from
 from meshes import Pose
 from meshes.arrays import FloatArray
 
@@ -22,7 +22,7 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 _KINDS = {"InstrumentMarkerList": "instrument", "TriggerMarkerList": "trigger"}
 
 
-def read(text: str, name: str) -> tuple[RecordedPose, ...]:
+def read(text: str, name: str) -> Recording:
     """Read all markers that were tracked; `name` is the file's, for messages.
 
     Raises
@@ -32,7 +32,7 @@ def read(text: str, name: str) -> tuple[RecordedPose, ...]:
 
     Notes
     -----
-    A marker that was not tracked has a matrix of zeros and is left out. Of trigger markers `valueA` is dI/dt in A/us
+    A marker that was not tracked has a matrix of zeros. Of trigger markers `valueA` is dI/dt in A/us
     and `amplitudeA` the stimulator output in per cent.
     """
     root = parsed(text, name)
@@ -42,32 +42,33 @@ def read(text: str, name: str) -> tuple[RecordedPose, ...]:
     if space not in ("RAS", "LPS"):
         raise ValueError(f'{name} must have coordinateSpace "RAS" or "LPS"; got {space!r}.')
     kind = _KINDS[root.tag]
-    found = []
+    found, untracked = [], []
     for number, marker in enumerate(list(root.iter("InstrumentMarker")) + list(root.iter("TriggerMarker"))):
         where = f"{name}, marker {number},"
         element = marker.find(".//Matrix4D")
         if element is None:
             raise ValueError(f"{where} must hold a Matrix4D; got none.")
         matrix = _matrix(element, where)
+        inner = marker.find("Marker")
+        called = (marker if inner is None else inner).get("description", "")
         if not matrix[:3, :3].any():
+            untracked.append(called)
             continue
         if space == "LPS":
             matrix[:3] = _LPS @ matrix[:3]
-        inner = marker.find("Marker")
-        described = marker if inner is None else inner
         found.append(
             RecordedPose(
-                name=described.get("description", ""),
+                name=called,
                 pose=pose_from(matrix[:3, :3] @ _TO_SIMNIBS, matrix[:3, 3], where),
                 kind=kind,
                 didt=_value(marker, "valueA", 1e6),
                 mso=_value(marker, "amplitudeA", 1.0),
-                time=_number(marker.get("recordingTime"), 1e-3),
+                time=number_in(marker.get("recordingTime"), 1e-3),
             )
         )
     if not found:
         raise ValueError(f"{name} must hold at least one tracked marker; got none.")
-    return tuple(found)
+    return Recording("localite", tuple(found), tuple(untracked))
 
 
 def parsed(text: str, name: str) -> ET.Element:
@@ -91,16 +92,8 @@ def _matrix(element: ET.Element, where: str) -> FloatArray:
 def _value(marker: ET.Element, key: str, factor: float) -> float | None:
     for value in marker.iter("Value"):
         if value.get("key") == key:
-            return _number(value.get("response"), factor)
+            return number_in(value.get("response"), factor)
     return None
-
-
-def _number(text: str | None, factor: float) -> float | None:
-    try:
-        number = float(text or "nan")
-    except ValueError:
-        return None
-    return factor * number if np.isfinite(number) else None
 
 
 def write(poses: Mapping[str, Pose]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from meshes import Pose
 from meshes.arrays import FloatArray
 
-__all__ = ["RecordedPose"]
+__all__ = ["RecordedPose", "Recording"]
 
 LARGEST_FILE = 64 * 2**20
 """Bytes of the largest file that is read: a session of a hundred thousand pulses has about 60 MB."""
@@ -39,7 +39,7 @@ class RecordedPose:
     mso : float, optional
         Stimulator output (%).
     time : float, optional
-        Seconds since the recording began.
+        Seconds since the recording began; in files that give the clock's time, since the first pose that has one.
     """
 
     name: str
@@ -60,6 +60,39 @@ class RecordedPose:
             f"{self.name or '(no name)'}: centre {_text(self.pose.origin, 1)} mm, "
             f"into the head {_text(into, 2)}, handle {_text(handle, 2)}"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """All that a navigation system's file holds on coil poses.
+
+    Parameters
+    ----------
+    system : str
+        Which system wrote it, as in `read_poses`.
+    poses : tuple of RecordedPose
+        In the order of the file.
+    untracked : tuple of str
+        Names of entries without a pose, as the coil was not seen when they were recorded.
+    """
+
+    system: str
+    poses: tuple[RecordedPose, ...]
+    untracked: tuple[str, ...] = ()
+
+    @property
+    def pulses(self) -> tuple[RecordedPose, ...]:
+        """The poses recorded with a pulse, "sample" and "trigger"; all of them if the file holds only planned ones."""
+        return tuple(pose for pose in self.poses if pose.kind in ("sample", "trigger")) or self.poses
+
+
+def number_in(text: str | None, factor: float = 1.0) -> float | None:
+    """Return a finite number times a factor, None for anything else."""
+    try:
+        number = float(text or "nan")
+    except ValueError:
+        return None
+    return factor * number if np.isfinite(number) else None
 
 
 def rotation_from(matrix: FloatArray, where: str) -> FloatArray:

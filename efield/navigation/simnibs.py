@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from efield.navigation.recorded import RecordedPose, pose_from
+from efield.navigation.recorded import RecordedPose, Recording, pose_from
 from meshes import Pose
 
 _COLUMNS = 11
 
 
-def read(text: str, name: str) -> tuple[RecordedPose, ...]:
+def read(text: str, name: str) -> Recording:
     """Read all rows of coil positions, leaving out those of electrodes; `name` is the file's, for messages.
 
     Raises
@@ -41,7 +41,7 @@ def read(text: str, name: str) -> tuple[RecordedPose, ...]:
         found.append(RecordedPose(name=row[11].strip() if len(row) > _COLUMNS else "", pose=pose, kind="target"))
     if not found:
         raise ValueError(f"{name} must hold at least one row that begins with CoilPos; got none.")
-    return tuple(found)
+    return Recording("simnibs", tuple(found))
 
 
 def write(poses: Mapping[str, Pose]) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from efield.navigation.recorded import RecordedPose, pose_from
+from efield.navigation.recorded import RecordedPose, Recording, pose_from
 from meshes import Pose
 
 
-def read(text: str, name: str) -> tuple[RecordedPose, ...]:
+def read(text: str, name: str) -> Recording:
     """Read all target markers; `name` is the file's, for messages.
 
     Raises
@@ -30,7 +30,8 @@ def read(text: str, name: str) -> tuple[RecordedPose, ...]:
     markers = content.get("TargetMarkers") if isinstance(content, dict) else None
     if not isinstance(markers, list) or not markers:
         raise ValueError(f"{name} must hold a list TargetMarkers with at least one marker; got {markers!r:.60}.")
-    return tuple(_marker(marker, f"{name}, marker {number},") for number, marker in enumerate(markers))
+    poses = tuple(_marker(marker, f"{name}, marker {number},") for number, marker in enumerate(markers))
+    return Recording("visor2", poses)
 
 
 def _marker(marker: Any, where: str) -> RecordedPose:
