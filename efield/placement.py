@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from coils import Coil
 from efield.directions import current_on_scalp
 from efield.kernels.placement import stand_off
+from efield.kernels.turns import stand_off_of_turns
 from meshes import HeadModel, Pose, Surface, arrays, positions_10_10, scalp_point
 
 F64 = NDArray[np.float64]
@@ -21,6 +22,9 @@ _OLD_NAMES = {"t3": "t7", "t4": "t8", "t5": "p7", "t6": "p8"}
 
 _CELL = 2.0
 """Edge of a cell of the casing's height map (mm)."""
+
+_PLACES = 256
+"""Contacts handled at once: those of a row lie near each other, and see the same part of the scalp."""
 
 
 class Clearance:
@@ -71,6 +75,39 @@ class Clearance:
         need = np.maximum(need, 0.0) + self.distance
         origins: F64 = contacts - need[:, None] * rotations[:, :, 2]
         return origins
+
+    def of_turns(self, rotations: F64, contacts: F64, angles: F64) -> tuple[F64, F64]:
+        """Return the distance from contact to origin at all angles, and how high the scalp rises beside the contact.
+
+        Parameters
+        ----------
+        rotations : ndarray, shape (n, 3, 3)
+            Columns are the coil's axes at the angle 0; z into the head.
+        contacts : ndarray, shape (n, 3)
+            Scalp points under the coil's centre (mm).
+        angles : ndarray, shape (n_angles,)
+            Angles (rad), counter-clockwise seen from outside.
+
+        Returns
+        -------
+        distances : ndarray, shape (n, n_angles)
+            As in `origins`, from each contact out along the coil's axis (mm).
+        bumps : ndarray, shape (n,)
+            Greatest height of the scalp over the plane through the contact (mm), within a circle around the casing.
+        """
+        need, bumps = np.empty((len(contacts), len(angles))), np.empty(len(contacts))
+        most, least = _rings(self._height, self._corner)
+        cosines, sines = np.cos(angles), np.sin(angles)
+        for first in range(0, len(contacts), _PLACES):
+            rows = slice(first, first + _PLACES)
+            own = np.ascontiguousarray(contacts[rows])
+            middle = own.mean(axis=0)
+            reach = self._reach + np.linalg.norm(own - middle, axis=1).max()
+            near = self._scalp[np.linalg.norm(self._scalp - middle, axis=1) <= reach]
+            shape = (self._height, self._corner, _CELL, most, least)
+            axes = np.ascontiguousarray(rotations[rows])
+            stand_off_of_turns(need[rows], bumps[rows], axes, own, cosines, sines, near, *shape)
+        return np.maximum(need, 0.0) + self.distance, bumps
 
 
 def frames(outward: F64, forward: F64) -> F64:
@@ -217,3 +254,29 @@ def _height_map(casing: Surface) -> tuple[F64, F64]:
     height = np.full(cell.max(axis=0) + 2, -np.inf)
     np.maximum.at(height, (cell[:, 0], cell[:, 1]), points[:, 2])
     return height, corner
+
+
+def _rings(height: F64, corner: F64) -> tuple[F64, F64]:
+    """Return the greatest and least height of a casing in rings about its axis, one cell wide."""
+    x, y = (corner[axis] + _CELL * np.arange(height.shape[axis] + 1) for axis in range(2))
+    far = np.hypot(*(np.maximum(np.abs(edge[:-1]), np.abs(edge[1:]))[index] for edge, index in _axes(x, y)))
+    near = np.hypot(*(_nearest(edge)[index] for edge, index in _axes(x, y)))
+    count = int(np.ceil(far.max() / _CELL))
+    most, least = np.full(count, -np.inf), np.full(count, np.inf)
+    # Rings that a circle wholly inside the map may leave it: the casing does not go all around there.
+    inner = min(-x[0], x[-1], -y[0], y[-1])
+    for ring in range(count):
+        inside = (far > ring * _CELL) & (near < (ring + 1) * _CELL)
+        most[ring] = height[inside].max(initial=-np.inf)
+        least[ring] = height[inside].min(initial=np.inf) if (ring + 1) * _CELL <= inner else -np.inf
+    return most, least
+
+
+def _axes(x: F64, y: F64) -> tuple[tuple[F64, tuple[slice, None]], tuple[F64, tuple[None, slice]]]:
+    return (x, (slice(None), None)), (y, (None, slice(None)))
+
+
+def _nearest(edges: F64) -> F64:
+    """Return how near to zero each of the intervals between some edges comes."""
+    nearest: F64 = np.where(edges[:-1] * edges[1:] <= 0.0, 0.0, np.minimum(np.abs(edges[:-1]), np.abs(edges[1:])))
+    return nearest

@@ -52,7 +52,7 @@ def stand_off(out: F64, rotations: F64, origins: F64, scalp: F64, height: F64, c
 
 
 @inline
-def _weights(t: float, w: F64) -> None:
+def cubic_weights(t: float, w: F64) -> None:
     """Fill the four Lagrange weights for nodes -1..2 at 0 <= t < 1."""
     a = t + 1.0
     b = t - 1.0
@@ -117,9 +117,9 @@ def functional_of_poses(
             a = math.floor(x)
             b = math.floor(y)
             c = math.floor(z)
-            _weights(x - a, wx)
-            _weights(y - b, wy)
-            _weights(z - c, wz)
+            cubic_weights(x - a, wx)
+            cubic_weights(y - b, wy)
+            cubic_weights(z - c, wz)
             for f in range(n_functionals):
                 field[f, 0] = 0.0
                 field[f, 1] = 0.0
