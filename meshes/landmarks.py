@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from meshes.anatomy.mni import MniAffine
     from meshes.anatomy.warps import MniWarp
 
-__all__ = ["FIDUCIALS", "positions_10_10"]
+__all__ = ["FIDUCIALS", "place_on_curve", "plane_section", "positions_10_10", "scalp_curve"]
 
 FIDUCIALS = ("nasion", "inion", "lpa", "rpa")
 """Names of the fiducials: nasion, inion, left and right preauricular point."""
@@ -112,7 +112,7 @@ def positions_10_10(head: HeadModel, *, fiducials: Mapping[str, npt.ArrayLike] |
         )
     for names in _ROWS.values():
         ends, middle = (found[names[0]], found[names[-1]]), found[names[4]]
-        curve, at = _curve(scalp, ends[0], middle, ends[1])
+        curve, at = scalp_curve(scalp, ends[0], middle, ends[1])
         quarters = np.arange(1, 4) / 4.0
         steps = np.concatenate([quarters * at, at + quarters * (1.0 - at)])
         found |= dict(zip(names[1:4] + names[5:8], _along(curve, steps), strict=True))
@@ -187,7 +187,7 @@ def _most_posterior(scalp: Surface, nasion: FloatArray, left: FloatArray, right:
     back = middle - nasion
     back -= (back @ across) * across
     back /= np.linalg.norm(back)
-    loop = max(_section(scalp, middle, across), key=lambda points: float((points @ back).max()))
+    loop = max(plane_section(scalp, middle, across), key=lambda points: float((points @ back).max()))
     furthest: FloatArray = loop[(loop @ back).argmax()]
     return furthest
 
@@ -207,7 +207,7 @@ def _vertex(scalp: Surface, nasion: FloatArray, inion: FloatArray, left: FloatAr
 
 def _divided(scalp: Surface, start: FloatArray, over: FloatArray, end: FloatArray, shares: FloatArray) -> FloatArray:
     """Return the points at `shares` of the length of the curve from `start` over a point to `end`."""
-    return _along(_curve(scalp, start, over, end)[0], shares)
+    return _along(scalp_curve(scalp, start, over, end)[0], shares)
 
 
 def _along(curve: FloatArray, shares: FloatArray) -> FloatArray:
@@ -215,14 +215,14 @@ def _along(curve: FloatArray, shares: FloatArray) -> FloatArray:
     return np.column_stack([np.interp(shares * length[-1], length, curve[:, axis]) for axis in range(3)])
 
 
-def _curve(scalp: Surface, start: FloatArray, over: FloatArray, end: FloatArray) -> tuple[FloatArray, float]:
+def scalp_curve(scalp: Surface, start: FloatArray, over: FloatArray, end: FloatArray) -> tuple[FloatArray, float]:
     """Cut the scalp by the plane through three of its points; return the curve, and at which share of it `over` is."""
     normal = np.cross(over - start, end - start)
     points = np.array([start, over, end])
-    for loop in sorted(_section(scalp, start, normal), key=len, reverse=True):
+    for loop in sorted(plane_section(scalp, start, normal), key=len, reverse=True):
         closed = np.vstack([loop, loop[:1]])
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-        at, gap = zip(*(_place(closed, length, point) for point in points), strict=True)
+        at, gap = zip(*(place_on_curve(closed, length, point) for point in points), strict=True)
         if max(gap) > 1.0:
             continue
         first, middle, last = at[0], (at[1] - at[0]) % length[-1], (at[2] - at[0]) % length[-1]
@@ -240,7 +240,7 @@ def _curve(scalp: Surface, start: FloatArray, over: FloatArray, end: FloatArray)
     )
 
 
-def _place(closed: FloatArray, length: FloatArray, point: FloatArray) -> tuple[float, float]:
+def place_on_curve(closed: FloatArray, length: FloatArray, point: FloatArray) -> tuple[float, float]:
     """Return how far along a polyline its point nearest to `point` is, and how far away that is (mm)."""
     start, step = closed[:-1], np.diff(closed, axis=0)
     square = np.maximum((step**2).sum(axis=1), 1e-30)
@@ -250,7 +250,7 @@ def _place(closed: FloatArray, length: FloatArray, point: FloatArray) -> tuple[f
     return float(length[nearest] + share[nearest] * np.sqrt(square[nearest])), float(gap[nearest])
 
 
-def _section(surface: Surface, point: FloatArray, normal: FloatArray) -> list[FloatArray]:
+def plane_section(surface: Surface, point: FloatArray, normal: FloatArray) -> list[FloatArray]:
     """Return the closed polylines in which a plane cuts a closed surface."""
     height = (surface.vertices - point) @ (normal / np.linalg.norm(normal))
     # A vertex on the plane counts as above it: then every triangle that is cut has exactly two cut edges.
