@@ -83,7 +83,7 @@ def run(
     say_written(out, problem)
 
 
-def read_pose(path: Path) -> Pose:
+def read_pose(path: Path, *, option: str = "--pose") -> Pose:
     """Read the pose of a coil from a file.
 
     Parameters
@@ -91,6 +91,8 @@ def read_pose(path: Path) -> Pose:
     path : Path
         .json (a 4 x 4 list, or an object that holds one under "pose", "matrix" or "matsimnibs", as summary.json
         does), .npy, or a text file of four rows of four numbers (.txt, .csv); mm.
+    option : str, optional
+        Where the path comes from, for messages.
 
     Returns
     -------
@@ -106,16 +108,19 @@ def read_pose(path: Path) -> Pose:
     from meshes import Pose
 
     if not path.is_file():
-        raise ValueError(f"--pose must be a file with a 4 x 4 matrix; got {path}, which is not a file.")
+        raise ValueError(f"{option} must be a file with a 4 x 4 matrix; got {path}, which is not a file.")
     try:
         if path.suffix == ".json":
             matrix = _matrix_in(json.loads(path.read_text()))
         elif path.suffix == ".npy":
             matrix = np.load(path, allow_pickle=False)
         else:
-            matrix = np.loadtxt(path, delimiter="," if "," in path.read_text() else None)
+            text = path.read_text()
+            if not text.strip():
+                raise ValueError("it is empty")
+            matrix = np.loadtxt(path, delimiter="," if "," in text else None)
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"--pose must be a file with a 4 x 4 matrix; got {path}: {error}.") from None
+        raise ValueError(f"{option} must be a file with a 4 x 4 matrix; got {path}: {error}.") from None
     return Pose(matrix)
 
 
