@@ -13,7 +13,7 @@ from meshes import HeadModel, Pose, scalp_point
 
 F64 = NDArray[np.float64]
 
-__all__ = ["Direction", "clock", "current_at", "direction_of", "head_axes", "say_direction", "tilt_of"]
+__all__ = ["Direction", "clock", "current_at", "direction_of", "head_axes", "say_direction", "tilt_of", "twelve_of"]
 
 # Between which distances from the coil's centre (mm) a position is named as what the handle points to.
 _POINTED_AT = (25.0, 120.0)
@@ -89,6 +89,17 @@ def head_axes(known: Mapping[str, F64]) -> tuple[F64, F64]:
     return right / np.linalg.norm(right), front / np.linalg.norm(front)
 
 
+def twelve_of(pose: Pose, axes: tuple[F64, F64]) -> tuple[str, F64]:
+    """Return what lies at 12 o'clock for who looks at a coil from outside, and that direction in the coil's plane."""
+    outward = -pose.z_axis
+    right, front = axes
+    twelve, ahead = "the nose", front
+    if abs(front @ outward) > _STEEP:
+        twelve, ahead = "the vertex", np.cross(right, front)
+    up: F64 = ahead - (ahead @ outward) * outward
+    return twelve, up / np.linalg.norm(up)
+
+
 def direction_of(vector: F64, pose: Pose, point: F64, axes: tuple[F64, F64], known: Mapping[str, F64]) -> Direction:
     """Describe a direction in the coil's plane as someone sees it who looks at the coil from outside.
 
@@ -118,11 +129,7 @@ def direction_of(vector: F64, pose: Pose, point: F64, axes: tuple[F64, F64], kno
     """
     outward = -pose.z_axis
     right, front = axes
-    twelve, ahead = "the nose", front
-    if abs(front @ outward) > _STEEP:
-        twelve, ahead = "the vertex", np.cross(right, front)
-    up = ahead - (ahead @ outward) * outward
-    up /= np.linalg.norm(up)
+    twelve, up = twelve_of(pose, axes)
     clockwise = np.cross(up, outward)
     angle = float(np.degrees(np.arctan2(vector @ clockwise, vector @ up)) % 360.0)
     off = angle % 180.0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
-from efield.targeting.bearings import Direction, current_at, direction_of, head_axes, say_direction, tilt_of
+from efield.targeting.bearings import Direction, current_at, direction_of, head_axes, say_direction, tilt_of, twelve_of
 from meshes import HeadModel, Pose, Surface, arrays, closest_points, positions_10_10
 from meshes.scalp import cast_rays
 from meshes.tape import LINES, Route, TapeLine, scalp_distance
@@ -85,6 +85,10 @@ class PoseInWords:
         Angle between the coil's axis and the scalp's normal, smoothed over 15 mm (degrees).
     lifted : str
         Which side of the coil the tilt lifts, in words; empty if it lies flat.
+    up : ndarray, shape (3,)
+        Direction in the coil's plane that lies at 12 o'clock.
+    positions : mapping of str to ndarray, shape (3,)
+        The positions of the 10-10 system that were used (mm).
     notes : tuple of str
         What is uncertain about the landmarks, or why there are none.
     """
@@ -100,6 +104,8 @@ class PoseInWords:
     current_at: str
     tilt: float
     lifted: str
+    up: F64
+    positions: Mapping[str, F64]
     notes: tuple[str, ...]
 
     @property
@@ -207,6 +213,8 @@ def pose_in_words(
         current_at=current_at(coil),
         tilt=tilt,
         lifted=lifted,
+        up=twelve_of(pose, axes)[1],
+        positions=known,
         notes=notes,
     )
 
