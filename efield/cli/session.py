@@ -67,7 +67,7 @@ def run(
     transform : Path or None
         File with the rigid motion from the recording's coordinates to the head's (mm).
     stimulator_name : str or None
-        Coil by whose measured stimulator per cent become dI/dt.
+        What turns per cent into dI/dt: a coil whose stimulator was measured, or dI/dt at 100 % in A/us.
     out : Path
         Folder for the result.
     figure : bool
@@ -142,11 +142,21 @@ def _motion(path: Path | None, option: str) -> Pose | None:
 
 def _stimulator(name: str | None) -> Stimulator | None:
     from coils.stimulator_pairs import list_stimulator_coils, stimulator_for
+    from coils.stimulators import Stimulator
     from meshes import arrays
 
     if name is None:
         return None
-    return stimulator_for(arrays.choice(name, "--stimulator", list_stimulator_coils()))
+    names = list_stimulator_coils()
+    if name in names:
+        return stimulator_for(name)
+    try:
+        didt = arrays.positive(float(name), "--stimulator")
+    except ValueError:
+        raise ValueError(
+            f"--stimulator must be one of {', '.join(names)}, or dI/dt at 100 % in A/us; got {name!r}."
+        ) from None
+    return Stimulator(f"{didt:g} A/us at 100 %", max_didt=1e6 * didt, source="given on the command line")
 
 
 def _read(file: Path, system: str | None) -> Recording:

@@ -82,7 +82,8 @@ def simulate_session(
     Notes
     -----
     Three transposed solves for each target give its mean field for all pulses (see `efield.bem.reciprocity`). A
-    recorded dI/dt is taken as it stands in the file; without one, the stimulator's at the recorded per cent.
+    recorded dI/dt is taken as it stands in the file; without one, the stimulator's at the recorded per cent. Zeros are
+    taken as not recorded.
     """
     recording = _recording(poses)
     wanted = _targets(targets)
@@ -259,11 +260,14 @@ def _means(fields: TargetField, coil: Coil, rotations: F64, origins: F64, say: C
 
 
 def _didt(pulses: Sequence[RecordedPose], stimulator: Stimulator | None) -> F64:
-    """Return the dI/dt of each pulse (A/s); NaN where it is not known."""
+    """Return the dI/dt of each pulse (A/s); NaN where it is not known.
+
+    Systems write 0 where the stimulator told them nothing.
+    """
     found = np.full(len(pulses), np.nan)
     for row, pulse in enumerate(pulses):
-        if pulse.didt is not None:
+        if pulse.didt is not None and pulse.didt > 0.0:
             found[row] = pulse.didt
-        elif pulse.mso is not None and stimulator is not None and 0.0 <= pulse.mso <= 100.0:
+        elif pulse.mso is not None and stimulator is not None and 0.0 < pulse.mso <= 100.0:
             found[row] = stimulator.didt(pulse.mso)
     return found

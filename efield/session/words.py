@@ -87,12 +87,22 @@ def doubts(session: Session) -> tuple[str, ...]:
             f"In {int(deep.sum())} pulses the casing is more than {_DEEP:g} mm in the scalp, "
             f"to {-session.gaps[deep].min():.0f} mm: registration, head or coil may be another than recorded with."
         )
-    if session.stimulator is None and any(p.mso is not None and p.didt is None for p in session.pulses):
+    found += _doubts_of_output(session)
+    return tuple(found)
+
+
+def _doubts_of_output(session: Session) -> list[str]:
+    """Say what is doubtful about the stimulator's output as recorded."""
+    found = []
+    unknown = [p for p, didt in zip(session.pulses, session.didt, strict=True) if np.isnan(didt)]
+    if session.stimulator is None and any(p.mso is not None and 0.0 < p.mso <= 100.0 for p in unknown):
         found.append("The file gives the output in per cent; name the stimulator to get V/m for it.")
+    if any(p.mso == 0.0 or p.didt == 0.0 for p in unknown):
+        found.append("An output of 0 is taken as not recorded.")
     wrong = [row for row, p in enumerate(session.pulses) if p.mso is not None and not 0.0 <= p.mso <= 100.0]
     if wrong:
         found.append(f"The output is not from 0 to 100 % in {len(wrong)} pulses: {_listed(session, wrong)}.")
-    return tuple(found)
+    return found
 
 
 def _listed(session: Session, rows: list[int]) -> str:
