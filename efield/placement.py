@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
+from efield.casing_height import CELL, casing_height, skin_of
 from efield.directions import current_on_scalp
+from efield.kernels.between import stand_off_between
 from efield.kernels.placement import stand_off
 from efield.kernels.turns import stand_off_of_turns
-from meshes import HeadModel, Pose, Surface, arrays, positions_10_10, scalp_point
+from meshes import HeadModel, Pose, arrays, positions_10_10, scalp_point
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 __all__ = ["Clearance", "frames", "place"]
 
 _OLD_NAMES = {"t3": "t7", "t4": "t8", "t5": "p7", "t6": "p8"}
 """Names of the 10-20 system that the 10-10 system replaced."""
-
-_CELL = 2.0
-"""Edge of a cell of the casing's height map (mm)."""
-
-_PLACES = 256
-"""Contacts handled at once: those of a row lie near each other, and see the same part of the scalp."""
 
 
 class Clearance:
@@ -42,14 +37,8 @@ class Clearance:
 
     def __init__(self, head: HeadModel, coil: Coil, distance: float) -> None:
         self.distance = arrays.non_negative(distance, "distance")
-        self._scalp = _samples(head.scalp)
-        if coil.casing is None:
-            self._height, self._corner = np.zeros((1, 1)), np.full(2, -0.5 * _CELL)
-        else:
-            self._height, self._corner = _height_map(coil.casing)
-        # Scalp under the casing farther than this from the contact lies deep below it (heads are convex at large).
-        size = np.array(self._height.shape) * _CELL
-        self._reach = 1.2 * float(np.linalg.norm(np.maximum(np.abs(self._corner), np.abs(self._corner + size)))) + 10.0
+        self._skin = skin_of(head.scalp)
+        self._maps = None if coil.casing is None else casing_height(coil.casing)
 
     def origins(self, rotations: F64, contacts: F64) -> F64:
         """Return the coil origins for poses over the scalp points `contacts`.
@@ -66,14 +55,18 @@ class Clearance:
         ndarray, shape (n, 3)
             Each contact, moved out along the coil's axis until no point of the scalp under the casing is nearer to
             it than the distance.
+
+        Notes
+        -----
+        All points of the scalp count, not its vertices alone: to 0.4 mm times the slope between casing and scalp. Where
+        the casing slopes it stays farther off by its slope times 0.8 mm; see `efield.casing_height.CasingHeight`.
         """
-        need = np.empty(len(contacts))
-        middle = contacts.mean(axis=0)
-        reach = self._reach + np.linalg.norm(contacts - middle, axis=1).max()
-        near = self._scalp[np.linalg.norm(self._scalp - middle, axis=1) <= reach]
-        stand_off(need, rotations, np.ascontiguousarray(contacts), near, self._height, self._corner, _CELL)
-        need = np.maximum(need, 0.0) + self.distance
-        origins: F64 = contacts - need[:, None] * rotations[:, :, 2]
+        need = np.zeros((len(contacts), 1))
+        if self._maps is not None:
+            places, axes = np.ascontiguousarray(contacts), np.ascontiguousarray(rotations)
+            stand_off(need[:, 0], axes, places, self._skin.vertices, self._maps.fine, self._maps.corner, CELL)
+            self._between(need, axes, places, np.zeros(1))
+        origins: F64 = contacts - (np.maximum(need, 0.0) + self.distance) * rotations[:, :, 2]
         return origins
 
     def of_turns(self, rotations: F64, contacts: F64, angles: F64) -> tuple[F64, F64]:
@@ -95,19 +88,22 @@ class Clearance:
         bumps : ndarray, shape (n,)
             Greatest height of the scalp over the plane through the contact (mm), within a circle around the casing.
         """
-        need, bumps = np.empty((len(contacts), len(angles))), np.empty(len(contacts))
-        most, least = _rings(self._height, self._corner)
-        cosines, sines = np.cos(angles), np.sin(angles)
-        for first in range(0, len(contacts), _PLACES):
-            rows = slice(first, first + _PLACES)
-            own = np.ascontiguousarray(contacts[rows])
-            middle = own.mean(axis=0)
-            reach = self._reach + np.linalg.norm(own - middle, axis=1).max()
-            near = self._scalp[np.linalg.norm(self._scalp - middle, axis=1) <= reach]
-            shape = (self._height, self._corner, _CELL, most, least)
-            axes = np.ascontiguousarray(rotations[rows])
-            stand_off_of_turns(need[rows], bumps[rows], axes, own, cosines, sines, near, *shape)
+        need, bumps = np.zeros((len(contacts), len(angles))), np.zeros(len(contacts))
+        if self._maps is None:
+            return need + self.distance, bumps
+        shape = (self._maps.fine, self._maps.corner, CELL, self._maps.most, self._maps.least)
+        places, axes = np.ascontiguousarray(contacts), np.ascontiguousarray(rotations)
+        stand_off_of_turns(need, bumps, axes, places, np.cos(angles), np.sin(angles), self._skin.vertices, *shape)
+        self._between(need, axes, places, angles)
         return np.maximum(need, 0.0) + self.distance, bumps
+
+    def _between(self, need: F64, axes: F64, contacts: F64, angles: F64) -> None:
+        """Raise what the vertices of the scalp need by what the points between them need."""
+        skin, maps = self._skin, self._maps
+        assert maps is not None  # for the type checker
+        turns = (axes, contacts, np.cos(angles), np.sin(angles))
+        scalp = (skin.vertices, skin.triangles, skin.parts)
+        stand_off_between(need, *turns, *scalp, maps.coarse, maps.coarse_most, maps.fine, maps.corner, CELL)
 
 
 def frames(outward: F64, forward: F64) -> F64:
@@ -225,58 +221,3 @@ def _forward(direction: F64, outward: F64, coil: Coil | None) -> F64:
     # With c along (x, y) in the coil's plane, y_axis = y c + x (z_axis x c).
     forward: F64 = (y * direction + x * np.cross(-outward, direction)) / length
     return forward
-
-
-@lru_cache(maxsize=8)
-def _samples(scalp: Surface) -> F64:
-    """Return the vertices of the scalp, and the middles of long edges.
-
-    A flat casing meets a triangle first at a corner; the middles count where the casing's rim crosses a large one.
-    """
-    following = np.roll(scalp.triangles, -1, axis=1)
-    # Each edge of a closed surface belongs to two triangles, once in each direction.
-    edges = np.stack([scalp.triangles, following], axis=2)[scalp.triangles < following]
-    ends = scalp.vertices[edges]
-    long = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) > 3.0 * _CELL
-    return np.ascontiguousarray(np.concatenate([scalp.vertices, ends[long].mean(axis=1)]))
-
-
-@lru_cache(maxsize=8)
-def _height_map(casing: Surface) -> tuple[F64, F64]:
-    """Return the greatest z of the casing over each cell of the x-y plane, and the lower corner of the first cell."""
-    parts = max(int(np.ceil(np.linalg.norm(np.ptp(casing.corners, axis=1), axis=1).max() / (0.5 * _CELL))), 1)
-    a, b = np.meshgrid(np.arange(parts + 1), np.arange(parts + 1), indexing="ij")
-    inside = a + b <= parts
-    u, v = a[inside] / parts, b[inside] / parts
-    points = np.einsum("qv,nvd->nqd", np.column_stack([1.0 - u - v, u, v]), casing.corners).reshape(-1, 3)
-    corner = points[:, :2].min(axis=0) - _CELL
-    cell = np.floor((points[:, :2] - corner) / _CELL).astype(np.int64)
-    height = np.full(cell.max(axis=0) + 2, -np.inf)
-    np.maximum.at(height, (cell[:, 0], cell[:, 1]), points[:, 2])
-    return height, corner
-
-
-def _rings(height: F64, corner: F64) -> tuple[F64, F64]:
-    """Return the greatest and least height of a casing in rings about its axis, one cell wide."""
-    x, y = (corner[axis] + _CELL * np.arange(height.shape[axis] + 1) for axis in range(2))
-    far = np.hypot(*(np.maximum(np.abs(edge[:-1]), np.abs(edge[1:]))[index] for edge, index in _axes(x, y)))
-    near = np.hypot(*(_nearest(edge)[index] for edge, index in _axes(x, y)))
-    count = int(np.ceil(far.max() / _CELL))
-    most, least = np.full(count, -np.inf), np.full(count, np.inf)
-    # Rings that a circle wholly inside the map may leave it: the casing does not go all around there.
-    inner = min(-x[0], x[-1], -y[0], y[-1])
-    for ring in range(count):
-        inside = (far > ring * _CELL) & (near < (ring + 1) * _CELL)
-        most[ring] = height[inside].max(initial=-np.inf)
-        least[ring] = height[inside].min(initial=np.inf) if (ring + 1) * _CELL <= inner else -np.inf
-    return most, least
-
-
-def _axes(x: F64, y: F64) -> tuple[tuple[F64, tuple[slice, None]], tuple[F64, tuple[None, slice]]]:
-    return (x, (slice(None), None)), (y, (None, slice(None)))
-
-
-def _nearest(edges: F64) -> F64:
-    """Return how near to zero each of the intervals between some edges comes."""
-    nearest: F64 = np.where(edges[:-1] * edges[1:] <= 0.0, 0.0, np.minimum(np.abs(edges[:-1]), np.abs(edges[1:])))
-    return nearest

@@ -319,6 +319,24 @@ def stand_off(rotations, origins, scalp, height, corner, step):
     return out
 
 
+def stand_off_between(need, frames, contacts, angles, vertices, triangles, parts, height, corner, step):
+    """Look at all points of all triangles; the coarse map of the kernel only saves time."""
+    out = need.copy()
+    for i, (frame, contact) in enumerate(zip(frames, contacts, strict=True)):
+        for j, angle in enumerate(angles):
+            c, s = np.cos(angle), np.sin(angle)
+            x, y, z = frame.T
+            local = (vertices - contact) @ np.column_stack([c * x - s * y, c * y + s * x, z])
+            for triangle, k in zip(triangles, parts, strict=True):
+                shares = np.array([(k - a - b, a, b) for a in range(k + 1) for b in range(k + 1 - a)]) / k
+                points = shares @ local[triangle]
+                cell = np.floor((points[:, :2] - corner) / step).astype(int)
+                under = ((cell >= 0) & (cell < height.shape)).all(axis=1)
+                over = height[tuple(cell[under].T)] - points[under, 2]
+                out[i, j] = max(out[i, j], over.max(initial=-np.inf))
+    return out
+
+
 def interpolate(table, corner, step, point):
     """Return the cubic Lagrange interpolant of a table at a point, from the definition of the basis."""
     scaled = (point - corner) / step

@@ -67,9 +67,7 @@ def test_a_flat_coil_touches_a_sphere_at_one_point(sphere, coil):
 
 def test_a_bent_coil_is_moved_back_until_its_wings_are_clear(sphere):
     """A casing with wings that reach 20 mm towards the head: without it the wings would be inside."""
-    bent = coils.figure_of_eight(
-        name="bent", inner_diameter=56.0, outer_diameter=87.0, turns=9, wing_angle=150.0
-    )
+    bent = coils.figure_of_eight(name="bent", inner_diameter=56.0, outer_diameter=87.0, turns=9, wing_angle=150.0)
     reach = bent.casing.vertices[:, 2].max()
     assert reach > 10.0
     naive = efield.place(sphere, (0.0, 0.0, 90.0), distance=2.0)
@@ -107,8 +105,8 @@ def test_the_casing_never_cuts_a_real_scalp(head, coil, distance):
         nearest = min(distances(points, head.scalp).min(), distances(head.scalp.vertices, casing).min())
         # The distance counts along the coil's axis; at the casing's rim the scalp may be nearer, by the cosine of the
         # direction: measured 8 % where this flat casing's rim passes the cheekbone, 0.2 % elsewhere.
-        # There, edge is nearest to edge, which the points of neither see: up to 0.14 mm farther.
-        assert 0.9 * distance < nearest <= distance + 0.2
+        # There, edge is nearest to edge, which the points of neither see: up to 0.28 mm farther.
+        assert 0.9 * distance < nearest <= distance + 0.3
 
 
 def test_the_casing_is_no_farther_than_it_must(head, coil):
