@@ -175,6 +175,11 @@ def dose(data: Data) -> Section:
     return Section("Output for the wanted field", tuple(rows), text=text)
 
 
+def _percent(share: float) -> str:
+    value = 100.0 * share
+    return f"{value:.2g} %" if value < 99.5 else f"{value:.0f} %"
+
+
 _SETTINGS = {
     "distance_mm": ("Distance, casing to scalp", "mm"),
     "radius_mm": ("Positions within", "mm of the scalp over the target"),
@@ -192,7 +197,7 @@ def search(data: Data) -> Section:
     rows += [
         ("Positions tried", f"{tried['positions']}, each at all angles"),
         ("Placements evaluated", f"{tried['certificate']['placements']}"),
-        ("Another could be better by at most", f"{100.0 * tried['certificate']['gap']:.2g} %"),
+        ("Another could be better by at most", _percent(tried["certificate"]["gap"])),
     ]
     return Section("Search", tuple(rows), text=f"{tried['certificate']['means'].rstrip('.')}.")
 
@@ -201,12 +206,12 @@ def accuracy(data: Data) -> Section:
     """Say what the discretisation and the solver leave."""
     errors = data["error_estimate"]
     rows = (
-        ("Discretisation", f"{100.0 * errors['relative_error']:.2g} % of E on the cortex, within a factor of three"),
+        ("Discretisation", f"{_percent(errors['relative_error'])} of E on the cortex, within a factor of three"),
         ("Linear system", f"relative residual {errors['residual']:.1e} after {errors['iterations']:.0f} iterations"),
-        ("Search against direct solution", f"{100.0 * errors['search_against_direct']:.2g} % at the target"),
+        ("Search against direct solution", f"{_percent(errors['search_against_direct'])} at the target"),
         ("Charge balance", f"{errors['charge_imbalance']:.1e} of the charge of a surface"),
-        ("Flux of a triangle", f"within {100.0 * errors['flux_error']:.2g} % before it was corrected"),
-        ("Charge left out", f"{100.0 * errors['interface_mismatch']:.2g} % varies within triangles"),
+        ("Flux of a triangle", f"within {_percent(errors['flux_error'])} before it was corrected"),
+        ("Charge left out", f"{_percent(errors['interface_mismatch'])} varies within triangles"),
     )
     text = "Numerical errors only; anatomy, conductivities and the coil's model are not part of them."
     return Section("How accurate", rows, text=text)

@@ -22,7 +22,7 @@ _SIZE = 400.0
 _LEGEND = 84.0
 
 # Least and greatest half width of what is shown (mm).
-LIMITS = (48.0, 70.0)
+LIMITS = (62.0, 75.0)
 
 # Colours of the values from least to greatest, dark to bright as in cividis; they differ for colour-blind eyes too.
 _RAMP = np.array([[0, 34, 78], [65, 77, 107], [124, 123, 120], [188, 175, 111], [254, 232, 56]], dtype=np.float64)
@@ -64,12 +64,12 @@ def scalp_map(result: SearchResult, words: PoseInWords) -> str:
     parts = [*_values(place(result.table["position"]), result.table["value"], scale)]
     parts += _casing(result, place)
     parts += _names(place, words.positions, words.point, outward)
-    parts += _arrow(axes @ result.handle, 0.40 * _SIZE, "handle", dashed=True)
+    parts += _arrow(axes @ result.handle, 0.36 * _SIZE, "handle", dashed=True)
     parts += _arrow(axes @ result.current_direction, 0.22 * _SIZE, "E", dashed=False)
-    spot = place(result.target.position[None])[0]
-    parts.append(
-        f'<circle cx="{spot[0]:.1f}" cy="{spot[1]:.1f}" r="7" fill="none" stroke="{_MARK}" stroke-width="2.5"/>'
-    )
+    parts += [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="{_MARK}" stroke-width="2.5"/>'
+        for x, y in place(np.array([target.position for target in result.targets]))
+    ]
     middle = 0.5 * _SIZE
     parts.append(f'<path d="M{middle - 8} {middle}h16M{middle} {middle - 8}v16" stroke="{_MARK}" stroke-width="3"/>')
     parts += _edges(words, scale)
@@ -112,7 +112,7 @@ def _arrow(direction: F64, length: float, name: str, *, dashed: bool) -> list[st
     line = f'<path d="M{middle} {middle}L{end[0]:.1f} {end[1]:.1f}" stroke="{colour}" stroke-width="3.5"'
     dash = ' stroke-dasharray="9 5"' if dashed else ""
     head = " ".join(f"{a:.1f},{b:.1f}" for a, b in (end, *barbs))
-    at = end + 13.0 * np.array([x, y])
+    at = end + (13.0 + 14.0 * abs(x)) * np.array([x, y])  # names are wide
     return [
         f'{line} fill="none"{dash}/><polygon points="{head}" fill="{colour}"/>',
         f'<text x="{at[0]:.1f}" y="{at[1] + 4:.1f}" class="arrow" fill="{colour}">{escape(name)}</text>',
