@@ -59,8 +59,8 @@ class CasingHeight:
     h and the scalp's depth z. Corners of a scalp's triangles alone do not tell: a rim passes between them. Their parts
     have edges of `_PART`, so that every point is within `_PART` / sqrt(3) = 0.35 mm of a corner of a part, and every
     point of the casing within 0.15 mm of a sample: together less than a cell. So `fine` at one of the three corners
-    around p is at least h(p), but for the casing's own slope over 0.15 mm; and z there differs from z(p) by the slope of
-    the scalp, in the coil's frame, times 0.35 mm at most. On the other hand `fine` exceeds the casing by the slope times
+    around p is at least h(p), but for the casing's own slope over 0.15 mm; and z there differs from z(p) by 0.35 mm
+    times the scalp's slope in the coil's frame at most. On the other hand `fine` exceeds the casing by its slope times
     half a cell to two, 0.8 mm in the mean.
     """
 
