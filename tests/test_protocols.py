@@ -129,6 +129,13 @@ def test_trains_add_up_to_the_pulses_or_are_not_timed(name: str) -> None:
         assert train.frequency == protocol.frequency.value
 
 
+def test_a_protocol_in_a_line() -> None:
+    assert load_protocol("cpsp-hand").summary == (
+        "acute central post-stroke pain: m1-hand, 10 Hz, 2000 pulses, [80 % of rMT]"
+    )
+    assert load_protocol("rls-leg").summary == "restless legs syndrome: m1-leg, 15 Hz, ? pulses, 100 % of rMT"
+
+
 def test_the_side_rule() -> None:
     assert [load_protocol("cpsp-hand").side(side) for side in ("left", "right")] == ["right", "left"]
     assert load_protocol("rls-s1").side("right") == "left"

@@ -4,6 +4,15 @@ from efield.dose.dose import Dose, dose_of
 from efield.dose.marks import MARKS
 from efield.dose.saved import threshold_of_folder
 from efield.dose.threshold import MotorThreshold
-from efield.dose.uncertainty import Component, Interval
+from efield.dose.uncertainty import Component, Interval, placement_spread
 
-__all__ = ["MARKS", "Component", "Dose", "Interval", "MotorThreshold", "dose_of", "threshold_of_folder"]
+__all__ = [
+    "MARKS",
+    "Component",
+    "Dose",
+    "Interval",
+    "MotorThreshold",
+    "dose_of",
+    "placement_spread",
+    "threshold_of_folder",
+]

@@ -258,8 +258,8 @@ def dose_of(
         Whether the head was built from the person's own image. Otherwise it stands in for the person's, and the
         interval has to cover how much heads differ.
     placement : float, optional
-        Standard deviation of the logarithm of the field at the target over the errors of placement: with a 5th
-        percentile of 92 % of the field, -log(0.92) / 1.645 = 0.051.
+        Standard deviation of the logarithm of the field at the target over the errors of placement; see
+        `placement_spread`.
     level : float, optional
         Probability of the intervals.
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from efield.dose.marks import Mark, check_mark
 from meshes import arrays
 
-__all__ = ["Component", "Interval", "Quantity", "interval", "spread"]
+__all__ = ["Component", "Interval", "Quantity", "interval", "placement_spread", "spread"]
 
 Quantity = Literal["field", "didt", "mso", "percent"]
 """What a dose tells: V/m at the target, A/s, % of the maximum stimulator output, % of the measured threshold."""
@@ -166,6 +166,41 @@ def interval(value: float, components: Sequence[Component], quantity: Quantity, 
     """
     factor = math.exp(NormalDist().inv_cdf(0.5 + 0.5 * check_level(level)) * spread(components, quantity))
     return Interval(value / factor, value * factor, level)
+
+
+def placement_spread(low: float, *, level: float = 0.05) -> float:
+    """Return the standard deviation that stands for errors of placement, from a low percentile of the field.
+
+    Parameters
+    ----------
+    low : float
+        Share of the planned field that all but `level` of the placements give: 0.92 for a 5th percentile of 92 %.
+    level : float, optional
+        Which percentile it is, below a half.
+
+    Returns
+    -------
+    float
+        Standard deviation of the logarithm for ``placement=`` of `dose_of` and `MotorThreshold.carried_to`: that of the
+        log-normal distribution of median 1 with this percentile. Misplacement mostly loses field, so the interval is
+        too wide on the side of too much.
+
+    Raises
+    ------
+    ValueError
+        If `low` is not between 0 and 1, or `level` not between 0 and 0.5.
+
+    Examples
+    --------
+    >>> round(placement_spread(0.92), 4)
+    0.0507
+    """
+    share, tail = arrays.positive(low, "low"), check_level(level)
+    if share > 1.0:
+        raise ValueError(f"low must be a share of at most 1; got {share:g}. Use 0.92 for 92 % of the planned field.")
+    if tail >= 0.5:
+        raise ValueError(f"level must be below 0.5; got {tail:g}. Use 0.05 for the 5th percentile.")
+    return -math.log(share) / NormalDist().inv_cdf(1.0 - tail)
 
 
 def check_level(level: float) -> float:

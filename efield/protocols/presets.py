@@ -45,12 +45,18 @@ class Fact:
     def __post_init__(self) -> None:
         check_mark(self.mark)
 
+    @property
+    def value_text(self) -> str:
+        """The value alone; "?" if it was not found."""
+        if self.value is None:
+            return "?"
+        return self.value if isinstance(self.value, str) else f"{self.value:g}"
+
     def said(self, unit: str = "") -> str:
         """Return value, unit, mark and source in a few words."""
         if self.value is None:
             return "not found"
-        value = self.value if isinstance(self.value, str) else f"{self.value:g}"
-        return f"{value}{unit} ({self.mark}{f': {self.source}' if self.source else ''})"
+        return f"{self.value_text}{unit} ({self.mark}{f': {self.source}' if self.source else ''})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fact as plain data."""
@@ -164,6 +170,16 @@ class Protocol:
             return None
         frequency, pulses, each, pause = (float(fact.value or 0.0) for fact in parts)
         return PulseTrain(frequency, int(each), trains=round(pulses / each), inter_train_interval=pause)
+
+    @property
+    def summary(self) -> str:
+        """Patients, target, frequency, pulses and intensity in a line, what is recalled in brackets."""
+        units = ("", " Hz", " pulses", " % of rMT")
+        parts = []
+        for fact, unit in zip((self.target, self.frequency, self.pulses, self.intensity), units, strict=True):
+            said = f"{fact.value_text}{unit}"
+            parts.append(f"[{said}]" if fact.mark == "recalled" and fact.value is not None else said)
+        return f"{self.condition}: {', '.join(parts)}"
 
     @property
     def text(self) -> str:
