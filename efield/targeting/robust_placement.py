@@ -22,13 +22,14 @@ __all__ = ["RobustPlacement", "climb", "expected_score", "optimize_expected"]
 _DEGREES = 3.0
 """So many degrees count as much as one millimetre in a climb: about as much as either changes the field."""
 
-_TURN = np.radians(30.0)
-"""How far a climb may turn the coil."""
+_REACH = (4.0, 10.0)
+"""By default a climb goes so much further (mm, degrees) than one standard deviation: beside a cliff five times as steep
+as the slope before it, the best place is just within one."""
 
-_SPARE = 5.0
-"""How far a table reaches beyond the placements that it was made for (mm), and their spacing."""
+_SPARE = 2.0
+"""How far a table reaches beyond the placements that it was made for (mm)."""
 
-_CHECKED = 1024
+_CHECKED = 512
 """Samples of the final comparison."""
 
 
@@ -87,7 +88,14 @@ def expected_score(field: Means, disturber: Disturber, seat: Seat, moves: Moves,
 
 
 def climb(
-    field: Means, disturber: Disturber, start: Seat, moves: Moves, score: Score, *, reach: float, end: float = 0.05
+    field: Means,
+    disturber: Disturber,
+    start: Seat,
+    moves: Moves,
+    score: Score,
+    *,
+    reach: tuple[float, float],
+    end: float = 0.05,
 ) -> Seat:
     """Climb from a placement to the greatest expected score, in position and angle (Nelder and Mead's method).
 
@@ -97,8 +105,8 @@ def climb(
         See `expected_score`.
     start : Seat
         Where to begin.
-    reach : float
-        The contact stays within this distance of its start (mm), the angle within 30 degrees.
+    reach : tuple of float
+        How far the contact may move from its start (mm), and how far the coil may turn (degrees).
     end : float, optional
         How closely the place is found (mm, and three times as many degrees).
 
@@ -113,12 +121,12 @@ def climb(
         return disturber.moved(start, np.asarray(x[:2], dtype=np.float64), float(np.radians(_DEGREES) * x[2]))
 
     def loss(x: F64) -> float:
-        if np.hypot(x[0], x[1]) > reach or abs(np.radians(_DEGREES) * x[2]) > _TURN:
+        if np.hypot(x[0], x[1]) > reach[0] or abs(_DEGREES * x[2]) > reach[1]:
             return float("inf")
         return -expected_score(field, disturber, at(x), moves, score)
 
     best = np.zeros(3)
-    for step, stop in ((min(3.0, 0.5 * reach), 0.3), (0.3, end)):
+    for step, stop in ((min(3.0, 0.5 * reach[0]), 0.3), (0.3, end)):
         simplex = best + np.vstack([np.zeros(3), step * np.eye(3)])
         found = minimize(
             loss,
@@ -134,7 +142,8 @@ def optimize_expected(
     result: SearchResult,
     error: PlacementError,
     *,
-    reach: float = 12.0,
+    score: Score | None = None,
+    reach: float | None = None,
     samples: int = 128,
     seed: int = 0,
 ) -> RobustPlacement:
@@ -146,8 +155,12 @@ def optimize_expected(
         From `efield.optimize`.
     error : PlacementError
         How far off the coil will be placed.
+    score : callable, optional
+        What to average instead of the field at the target; the figures are then of it too. For the search's own
+        objective: ``result.objective.prepare(result.head, result.targets).score``.
     reach : float, optional
-        How far from the result's the placement may be (mm); it turns by at most 30 degrees.
+        How far from the result's the placement may be (mm); by default 4 mm more than the standard deviation of the
+        position. It turns by at most 10 degrees more than that of the angle.
     samples : int, optional
         Errors that the climb averages over, the same for every placement; a power of two.
     seed : int, optional
@@ -156,7 +169,7 @@ def optimize_expected(
     Returns
     -------
     RobustPlacement
-        Its figures come from 1024 errors that the climb did not see, so that they flatter neither placement. If the
+        Its figures come from 512 errors that the climb did not see, so that they flatter neither placement. If the
         place found is then no better, it is the result's own.
 
     Raises
@@ -170,13 +183,14 @@ def optimize_expected(
         raise TypeError(
             f"error must be a PlacementError; got {type(error).__name__}. Use PlacementError(position=3.0)."
         )
-    far = arrays.positive(reach, "reach")
+    far = error.position + _REACH[0] if reach is None else arrays.positive(reach, "reach")
+    bounds = (far, min(error.angle + _REACH[1], 180.0))
     normals = sample_normals(samples, seed)
     disturber = Disturber(result.head, result.coil)
     start = disturber.seat(result.pose)
-    score = score_of(result.targets)
-    field = _Covered(result, disturber, start, error.moves(normals), far)
-    found = climb(field, disturber, start, error.moves(normals), score, reach=far)
+    score = score_of(result.targets) if score is None else score
+    field = _Covered(result, disturber, start, error.moves(normals), bounds)
+    found = climb(field, disturber, start, error.moves(normals), score, reach=bounds)
     unseen = error.moves(sample_normals(_CHECKED, seed + 1))
     none = Moves.of("distance", np.zeros(1), 1)
     poses = [disturber.poses(seat, moves) for seat in (start, found) for moves in (none, unseen)]
@@ -195,14 +209,18 @@ def optimize_expected(
 class _Covered:
     """A table for all placements that a climb can reach, and single evaluations for the few that it misses."""
 
-    def __init__(self, result: SearchResult, disturber: Disturber, start: Seat, moves: Moves, reach: float) -> None:
-        steps = np.arange(-np.ceil(reach / _SPARE), np.ceil(reach / _SPARE) + 1.0) * _SPARE
+    def __init__(
+        self, result: SearchResult, disturber: Disturber, start: Seat, moves: Moves, reach: tuple[float, float]
+    ) -> None:
+        steps = np.linspace(-reach[0], reach[0], 2 * int(np.ceil(reach[0] / (2.0 * _SPARE))) + 1)
         u, v = np.meshgrid(steps, steps, indexing="ij")
-        inside = np.hypot(u, v) <= reach + 0.5 * _SPARE
+        inside = np.hypot(u, v) <= 1.2 * reach[0]
+        # The tip of a coil 90 mm long comes by every 6 mm.
+        angles = np.radians(np.linspace(-reach[1], reach[1], 2 * int(np.ceil(reach[1] / 4.0)) + 1))
         outer = _outermost(moves)
         poses = []
         for shift in np.column_stack([u[inside], v[inside]]):
-            for angle in np.linspace(-_TURN, _TURN, 13):
+            for angle in angles:
                 poses.append(disturber.poses(disturber.moved(start, shift, float(angle)), outer))
         rotations, origins = (np.concatenate([pose[item] for pose in poses]) for item in (0, 1))
         self._fields, self._coil = result.fields, result.coil

@@ -35,11 +35,14 @@ _AXES = {  # sizes of error that curves are drawn for, in mm or degrees, and the
 
 
 def score_of(targets: Target | Sequence[Target] | None) -> Score:
-    """Return what counts as the field: of each target its wanted component, or the magnitude; of several the least."""
+    """Return what counts as the field: of each target its wanted component, or the magnitude; of several the least.
+
+    Further patches behind those of the targets do not count; without targets, all do, by their magnitudes.
+    """
     group = (targets,) if isinstance(targets, Target) else tuple(targets or ())
 
     def score(means: F64) -> F64:
-        values: F64 = np.linalg.norm(means, axis=2)
+        values: F64 = np.linalg.norm(means[:, : len(group) or None], axis=2)
         for column, target in enumerate(group):
             if target.direction is not None:
                 values[:, column] = means[:, column] @ target.direction
@@ -72,8 +75,8 @@ def robustness(
     error : PlacementError
         Standard deviations.
     target : Target or sequence of Target, optional
-        Those of `fields`, for the directions that are wanted; by default the magnitude counts. Of several targets the
-        one with the least field counts.
+        Those of `fields`, in its order, for the directions that are wanted; by default the magnitude counts. Of several
+        targets the one with the least field counts.
     samples : int, optional
         Quasi-random placements, a power of two. The losses by each error alone take as many each.
     seed : int, optional
@@ -86,8 +89,8 @@ def robustness(
     Raises
     ------
     ValueError
-        If the pose's axis misses the scalp or its casing reaches into it, the planned field is not positive, the number
-        of targets is not that of `fields`, or `samples` is no power of two in range.
+        If the pose's axis misses the scalp or its casing reaches into it, the planned field is not positive, there are
+        more targets than patches in `fields`, or `samples` is no power of two in range.
     TypeError
         If an argument is of another kind.
 
@@ -150,6 +153,7 @@ def of_result(
     Returns
     -------
     Robustness
+        Of the field at the target, whatever the search's objective.
     """
     _check_error(error)
     found = robustness(
@@ -249,7 +253,8 @@ def _check(fields: object, coil: object, pose: object, error: PlacementError, ta
     group = (target,) if isinstance(target, Target) else target
     if not isinstance(group, Sequence) or not all(isinstance(one, Target) for one in group):
         raise TypeError(f"target must be a Target or a sequence of them; got {type(target).__name__}.")
-    if len(group) != len(fields.patches):
+    if not 0 < len(group) <= len(fields.patches):
         raise ValueError(
-            f"target must hold one target for each patch of fields, {len(fields.patches)}; got {len(group)}."
+            f"target must hold those of fields, one to {len(fields.patches)} in its order; got {len(group)}. Use "
+            "TargetField(solver, [one.on(head) for one in targets])."
         )
