@@ -120,7 +120,7 @@ def found(data: Data) -> Section:
         flow = "into" if normal < 0.0 else "out of"
         rows.append(("Across the cortex there", f"{abs(normal):#.3g} V/m at 1 A/µs, {flow} the cortex"))
     if len(data["targets"]) > 1:  # the first row is the least of them
-        rows[0] = (f"{what}, the least of the targets", rows[0][1])
+        rows[0] = (f"{what} at the targets, the least", rows[0][1])
         rows += [
             (f"At {_name(entry)}", f"{entry['field_V_per_m_at_1_A_per_us']:#.4g} V/m at 1 A/µs")
             for entry in data["targets"]
