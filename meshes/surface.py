@@ -78,6 +78,12 @@ class Surface:
         return np.ascontiguousarray(np.linalg.norm(self._area_vectors, axis=1))
 
     @cached_property
+    def vertex_areas(self) -> FloatArray:
+        """A third of the area of the triangles around each vertex, ndarray, shape (n_vertices,) (mm^2)."""
+        thirds = np.repeat(self.areas / 3.0, 3)
+        return np.ascontiguousarray(np.bincount(self.triangles.ravel(), thirds, minlength=len(self.vertices)))
+
+    @cached_property
     def normals(self) -> FloatArray:
         """Unit normals of the triangles, ndarray, shape (n_triangles, 3); zero for a triangle without area."""
         return _normalised(self._area_vectors)

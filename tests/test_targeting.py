@@ -73,9 +73,7 @@ def test_no_neighbour_is_better(solver, coil, target, best):
     moves = [(3.0 * s * side, 0.0) for side in sides for s in (-1.0, 1.0)] + [(np.zeros(3), a) for a in (-0.2, 0.2)]
     for shift, angle in moves:
         handle = np.cos(angle) * best.handle + np.sin(angle) * np.cross(best.pose.z_axis, best.handle)
-        pose = efield.place(
-            solver.head, best.scalp_position + shift, handle=handle, distance=best.distance, coil=coil
-        )
+        pose = efield.place(solver.head, best.scalp_position + shift, handle=handle, distance=best.distance, coil=coil)
         value = patch.mean(solver.solve(coil, pose, points=patch.points).vectors) @ ALONG
         # Interpolation in the reciprocal table, and the end of the climb: 1e-3.
         assert value < best.field_at_target * (1.0 + 1e-3)
@@ -162,7 +160,14 @@ def test_the_same_search_gives_the_same_pose_and_tells_its_progress(solver, coil
     np.testing.assert_array_equal(again.field.vectors, best.field.vectors)
     for key, values in best.table.items():
         np.testing.assert_array_equal(again.table[key], values)
-    assert list(dict.fromkeys(stage for stage, _, _ in calls)) == ["reciprocity", "table", "search", "refine", "field"]
+    assert list(dict.fromkeys(stage for stage, _, _ in calls)) == [
+        "reciprocity",
+        "table",
+        "search",
+        "refine",
+        "certify",
+        "field",
+    ]
     for stage in ("table", "search", "refine"):
         done, of = [(d, o) for s, d, o in calls if s == stage][-1]
         assert done == of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import metadata
 
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _UNIT = 1e6
 """Rate of change of current that is solved for (A/s)."""
+
+_BLOCK = 8
+"""Poses solved in one block: more share little more, and the common space grows."""
 
 
 class BemSolver:
@@ -143,6 +146,58 @@ class BemSolver:
         surface = None if points is not None else self.head.cortex
         where = self.head.cortex.vertices if points is None else arrays.vectors(points, "points", allow_single=True)
         return self._field(self._charges(coil, pose, progress), coil, pose, _finite(didt, "didt"), where, surface)
+
+    def solve_many(
+        self,
+        coil: Coil,
+        poses: Sequence[Pose],
+        *,
+        didt: float = 1e6,
+        points: ArrayLike | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[EField]:
+        """Return the fields of a coil in several poses, solved in blocks: less than half the time of each alone.
+
+        Parameters
+        ----------
+        coil, didt, points
+            As in `solve`.
+        poses : sequence of Pose
+            Coil to head.
+        progress : callable, optional
+            Called with (poses done, of).
+
+        Returns
+        -------
+        list of EField
+            In the order of the poses; within the tolerance the same as from `solve`.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            As `solve`.
+        """
+        surface = None if points is not None else self.head.cortex
+        where = self.head.cortex.vertices if points is None else arrays.vectors(points, "points", allow_single=True)
+        didt = _finite(didt, "didt")
+        for pose in poses:
+            check_outside(self.head, coil, pose)
+        fields: list[EField] = []
+        for first in range(0, len(poses), _BLOCK):
+            block = poses[first : first + _BLOCK]
+            normal = np.column_stack([self.normal_primary(coil, pose, _UNIT) for pose in block])
+            rhs = self.operator.contrast[:, None] * self.operator.without_net_flux(normal)
+            solved = self.operator.solve(rhs, tolerance=self.tolerance)
+            for column, pose in enumerate(block):
+                own = KrylovResult(
+                    solution=np.ascontiguousarray(solved.solution[:, column : column + 1]),
+                    residuals=solved.residuals[column : column + 1],
+                    products=len(solved.residuals[column]) - 1,
+                )
+                fields.append(self._field(own, coil, pose, didt, where, surface))
+            if progress is not None:
+                progress(len(fields), len(poses))
+        return fields
 
     def _charges(self, coil: Coil, pose: Pose, progress: Callable[[int, int], None] | None) -> KrylovResult:
         """Return the charges for `_UNIT`: the solution is linear in dI/dt, so every intensity gets the same bits."""

@@ -63,6 +63,22 @@ def cubic_weights(t: float, w: F64) -> None:
     w[3] = a * t * b / 6.0
 
 
+@inline
+def add_columns(column: F32, flat: F32, wx: F64, wy: F64, a: int, b: int, c: int, ny: int, nz: int) -> None:
+    """Fill `column` with the values at c-1..c+2, one after the other, interpolated along the first two axes."""
+    length = column.shape[0]
+    width = length // 4
+    for t in range(length):
+        column[t] = np.float32(0.0)
+    # Four nodes along z lie side by side in memory: 16 runs over them instead of 64 short ones.
+    for j in range(4):
+        for k in range(4):
+            weight = np.float32(wx[j] * wy[k])
+            start = (((a + j - 1) * ny + (b + k - 1)) * nz + (c - 1)) * width
+            for t in range(length):
+                column[t] += weight * flat[start + t]
+
+
 @kernel
 def functional_of_poses(
     out: F64,
@@ -90,11 +106,13 @@ def functional_of_poses(
         First node and spacing (mm). Every dipole must lie at least one node inside the table.
     """
     n_functionals = out.shape[1]
+    width = 3 * n_functionals
+    flat = table.reshape(-1)
     for i in prange(rotations.shape[0]):
         wx = np.empty(4)
         wy = np.empty(4)
         wz = np.empty(4)
-        field = np.empty((n_functionals, 3))
+        column = np.empty(4 * width, dtype=np.float32)
         for f in range(n_functionals):
             out[i, f] = 0.0
         for s in range(positions.shape[0]):
@@ -120,18 +138,8 @@ def functional_of_poses(
             cubic_weights(x - a, wx)
             cubic_weights(y - b, wy)
             cubic_weights(z - c, wz)
+            add_columns(column, flat, wx, wy, a, b, c, table.shape[1], table.shape[2])
             for f in range(n_functionals):
-                field[f, 0] = 0.0
-                field[f, 1] = 0.0
-                field[f, 2] = 0.0
-            for j in range(4):
-                for k in range(4):
-                    for m in range(4):
-                        weight = wx[j] * wy[k] * wz[m]
-                        node = table[a + j - 1, b + k - 1, c + m - 1]
-                        for f in range(n_functionals):
-                            field[f, 0] += weight * node[f, 0]
-                            field[f, 1] += weight * node[f, 1]
-                            field[f, 2] += weight * node[f, 2]
-            for f in range(n_functionals):
-                out[i, f] += mx * field[f, 0] + my * field[f, 1] + mz * field[f, 2]
+                for m in range(4):
+                    node = m * width + 3 * f
+                    out[i, f] += wz[m] * (mx * column[node] + my * column[node + 1] + mz * column[node + 2])

@@ -9,7 +9,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from efield._jit import kernel
-from efield.kernels.placement import cubic_weights
+from efield.kernels.placement import add_columns, cubic_weights
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -111,11 +111,14 @@ def field_at_nodes(out: F32, rotations: F64, origins: F64, nodes: F64, table: F3
         As in `efield.kernels.placement.functional_of_poses`. NaN results for nodes that lie outside.
     """
     n_functionals = table.shape[3]
+    width = 3 * n_functionals
+    flat = table.reshape(-1)
     for i in prange(rotations.shape[0]):
         wx = np.empty(4)
         wy = np.empty(4)
         wz = np.empty(4)
         field = np.empty((n_functionals, 3))
+        column = np.empty(4 * width, dtype=np.float32)
         for q in range(nodes.shape[0]):
             x = origins[i, 0]
             y = origins[i, 1]
@@ -139,18 +142,16 @@ def field_at_nodes(out: F32, rotations: F64, origins: F64, nodes: F64, table: F3
             cubic_weights(x - a, wx)
             cubic_weights(y - b, wy)
             cubic_weights(z - c, wz)
+            add_columns(column, flat, wx, wy, a, b, c, table.shape[1], table.shape[2])
             for f in range(n_functionals):
-                field[f, 0] = 0.0
-                field[f, 1] = 0.0
-                field[f, 2] = 0.0
-            for j in range(4):
-                for k in range(4):
-                    for m in range(4):
-                        weight = wx[j] * wy[k] * wz[m]
-                        for f in range(n_functionals):
-                            field[f, 0] += weight * table[a + j - 1, b + k - 1, c + m - 1, f, 0]
-                            field[f, 1] += weight * table[a + j - 1, b + k - 1, c + m - 1, f, 1]
-                            field[f, 2] += weight * table[a + j - 1, b + k - 1, c + m - 1, f, 2]
+                for d in range(3):
+                    node = 3 * f + d
+                    field[f, d] = (
+                        wz[0] * column[node]
+                        + wz[1] * column[width + node]
+                        + wz[2] * column[2 * width + node]
+                        + wz[3] * column[3 * width + node]
+                    )
             for f in range(n_functionals):
                 for d in range(3):
                     out[i, f, 3 * q + d] = (

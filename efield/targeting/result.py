@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from coils import Coil
 from efield.fields import EField
+from efield.targeting.certificate import Certificate
+from efield.targeting.objectives import Objective
 from efield.targeting.patch import Patch
 from efield.targeting.target import Target
+from efield.targeting.target_field import TargetField
 from meshes import HeadModel, Pose, arrays
 from meshes.anatomy.walls import angle_across
 
@@ -35,13 +38,13 @@ class SearchResult:
     ----------
     pose : Pose
         Coil to head.
-    coil, head, target, patch
-        What was asked; the patch is the target on this head.
+    coil, head, targets, patches
+        What was asked; the patches are the targets on this head. `target` and `patch` are the first.
     field : EField
         Field on the head's cortex for 1 A/us, solved directly at the best pose.
-    vector_at_target : ndarray, shape (3,)
-        Mean field over the target (V/m at 1 A/us), from `field`.
-    reciprocal_vector : ndarray, shape (3,)
+    vectors_at_targets : ndarray, shape (n_targets, 3)
+        Mean field over each target (V/m at 1 A/us), from `field`.
+    reciprocal_vectors : ndarray, shape (n_targets, 3)
         The same from the search (tabulated reciprocity), for comparison.
     scalp_position : ndarray, shape (3,)
         Scalp point nearest to the coil's origin (mm).
@@ -49,33 +52,83 @@ class SearchResult:
         Asked distance from casing to scalp along the coil's axis (mm).
     table : mapping of str to ndarray
         Every position tried: "position" (n, 3) on the scalp, "centre" (n, 3) of the coil, best "angle" (n,) in degrees,
-        best "value" (n,) in V/m at 1 A/us, "handle" (n, 3).
+        best "value" (n,) in V/m at 1 A/us (or what else was maximised), "handle" (n, 3).
+    objective : Objective
+        What was maximised.
+    score : float
+        Its value at the pose, by the search.
+    certificate : Certificate
+        How far below any other legal placement the pose could be.
+    settings : mapping of str to float
+        What was searched: "distance_mm", "radius_mm", "spacing_mm", "angle_step_deg", "tilt_deg".
+    fields : TargetField
+        The reciprocal fields: the field at the targets for any other pose.
     """
 
     pose: Pose
     coil: Coil
     head: HeadModel
-    target: Target
-    patch: Patch
+    targets: tuple[Target, ...]
+    patches: tuple[Patch, ...]
     field: EField
-    vector_at_target: F64
-    reciprocal_vector: F64
+    vectors_at_targets: F64
+    reciprocal_vectors: F64
     scalp_position: F64
     distance: float
     table: Mapping[str, F64]
+    objective: Objective
+    score: float
+    certificate: Certificate
+    settings: Mapping[str, float]
+    fields: TargetField
 
     def __repr__(self) -> str:
         return (
-            f"SearchResult({self.target.name} {self.target.side}: {self.field_at_target:.3f} V/m per A/us, "
+            f"SearchResult({self.name}: {self.field_at_target:.3f} V/m per A/us, "
             f"coil at {np.round(self.pose.origin, 1).tolist()} mm, handle {np.round(self.handle, 2).tolist()})"
         )
 
     @property
+    def target(self) -> Target:
+        """The first target."""
+        return self.targets[0]
+
+    @property
+    def patch(self) -> Patch:
+        """The first target on this head."""
+        return self.patches[0]
+
+    @property
+    def name(self) -> str:
+        """Names and sides of the targets, for messages and files: "m1-leg left and right"."""
+        names = dict.fromkeys(target.name for target in self.targets)
+        sides = " and ".join(dict.fromkeys(target.side for target in self.targets if target.side))
+        return f"{' and '.join(filter(None, names))} {sides}".strip()
+
+    @property
+    def vector_at_target(self) -> F64:
+        """Mean field over the first target (V/m at 1 A/us), shape (3,)."""
+        vector: F64 = self.vectors_at_targets[0]
+        return vector
+
+    @property
+    def reciprocal_vector(self) -> F64:
+        """The same from the search."""
+        vector: F64 = self.reciprocal_vectors[0]
+        return vector
+
+    @property
+    def fields_at_targets(self) -> tuple[float, ...]:
+        """Magnitude of the mean field over each target, or its wanted component (V/m at 1 A/us)."""
+        return tuple(
+            float(np.linalg.norm(vector) if target.direction is None else vector @ target.direction)
+            for target, vector in zip(self.targets, self.vectors_at_targets, strict=True)
+        )
+
+    @property
     def field_at_target(self) -> float:
-        """Magnitude of the mean field over the target, or its wanted component (V/m at 1 A/us)."""
-        if self.target.direction is None:
-            return float(np.linalg.norm(self.vector_at_target))
-        return float(self.vector_at_target @ self.target.direction)
+        """The least of `fields_at_targets` (V/m at 1 A/us)."""
+        return min(self.fields_at_targets)
 
     @property
     def normal_at_target(self) -> float:
@@ -125,11 +178,15 @@ class SearchResult:
 
     @property
     def search_error(self) -> float:
-        """Relative difference at the target between the search (reciprocity, table) and the direct solution."""
-        found, direct = self.reciprocal_vector, self.vector_at_target
-        if self.target.direction is not None:
-            return float(abs((found - direct) @ self.target.direction) / abs(direct @ self.target.direction))
-        return float(np.linalg.norm(found - direct) / np.linalg.norm(direct))
+        """Relative difference at the targets between the search (reciprocity, table) and the direct solution."""
+        worst = 0.0
+        for target, found, direct in zip(self.targets, self.reciprocal_vectors, self.vectors_at_targets, strict=True):
+            if target.direction is None:
+                error = np.linalg.norm(found - direct) / np.linalg.norm(direct)
+            else:
+                error = abs((found - direct) @ target.direction) / abs(direct @ target.direction)
+            worst = max(worst, float(error))
+        return worst
 
     def didt_for(self, field: float = 60.0) -> float:
         """Return the rate of change of the current that gives a wanted field at the target.
@@ -153,6 +210,18 @@ class SearchResult:
         limit = self.coil.max_didt
         return {
             "what": "Placement of a TMS coil. Research software, not a medical device; no clinical clearance.",
+            "targets": [
+                {
+                    "name": target.name,
+                    "side": target.side,
+                    "position_mm": _plain(target.position),
+                    "field_V_per_m_at_1_A_per_us": field_there,
+                    "vector_V_per_m_at_1_A_per_us": _plain(vector),
+                }
+                for target, vector, field_there in zip(
+                    self.targets, self.vectors_at_targets, self.fields_at_targets, strict=True
+                )
+            ],
             "target": {
                 "name": self.target.name,
                 "side": self.target.side,
@@ -192,6 +261,13 @@ class SearchResult:
                 "wanted_V_per_m": field,
                 "didt_A_per_s": didt,
                 "share_of_max_didt": None if limit is None else didt / limit,
+            },
+            "search": {
+                "objective": self.objective.name,
+                "maximised": self.objective.text,
+                "score": self.score,
+                **self.settings,
+                "certificate": self.certificate.as_dict(),
             },
             "error_estimate": {**self.field.error_estimate.as_dict(), "search_against_direct": self.search_error},
             "provenance": dict(self.field.provenance) | ({"target": self.target.source} if self.target.source else {}),

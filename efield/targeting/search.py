@@ -4,70 +4,124 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
 from efield.bem import BemSolver
 from efield.bem.reciprocity import check_sources
-from efield.targeting.patch import Patch
+from efield.directions import current_on_scalp
+from efield.targeting.certificate import Certificate
+from efield.targeting.landscape import Landscape
+from efield.targeting.objectives import Objective, Prepared, strength
 from efield.targeting.placements import Placement, Placements
 from efield.targeting.result import SearchResult
-from efield.targeting.table import PoseTable
 from efield.targeting.target import Target
 from efield.targeting.target_field import TargetField
 from meshes import arrays, scalp_point
 
-F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-logger = logging.getLogger(__name__)
+__all__ = ["Found", "Reach", "check_search", "find", "optimize"]
 
-_CHUNK = 2048
-"""Poses handled at once: bounds the memory, and paces the progress."""
+logger = logging.getLogger(__name__)
 
 _SUSPECT = 0.01
 """Search and direct solution may differ by this share of the field at the target before a warning is given."""
 
-_MOST = 2e6
+_MOST = 4e6
 """Poses of one search; bounds memory and time."""
 
 _NEARLY = 0.99
 """A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
 
+_ALONG = 0.2
+"""Below this share of the field along the cortex' normal, the normal does not tell the better of two half turns."""
+
+_CANDIDATES = 12
+"""Placements solved directly for an objective that the search cannot tell."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reach:
+    """The placements that a search tries; see `optimize` for what they are.
+
+    Attributes
+    ----------
+    distance, radius, spacing : float
+        mm.
+    angle_step, tilt : float
+        Degrees.
+    """
+
+    distance: float = 4.0
+    radius: float = 30.0
+    spacing: float = 2.0
+    angle_step: float = 5.0
+    tilt: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best placement of one coil, before it is solved directly.
+
+    Attributes
+    ----------
+    placement : Placement
+        Where.
+    score : float
+        What was maximised.
+    landscape : Landscape
+        All placements.
+    certificate : Certificate
+        How far below another it could be.
+    """
+
+    placement: Placement
+    score: float
+    landscape: Landscape
+    certificate: Certificate
+
 
 def optimize(
     solver: BemSolver,
     coil: Coil,
-    target: Target,
+    target: Target | Sequence[Target],
     *,
+    objective: Objective | None = None,
     distance: float = 4.0,
     radius: float = 30.0,
     spacing: float = 2.0,
     angle_step: float = 5.0,
+    tilt: float = 0.0,
+    current: str | ArrayLike | None = None,
+    gap: float = 1e-3,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Find the placement of a coil that gives the greatest field at a target.
 
-    Every pose keeps the coil tangential to the scalp (its normal averaged over 15 mm) and its casing off it. All
-    positions on a grid around the scalp point nearest to the target are tried at all angles, by reciprocity; the best
-    three that are apart are refined continuously in position and angle; the field of the best is solved directly.
+    All positions on a grid around the scalp point nearest to the target are tried at all angles (and tilts), by
+    reciprocity; the casing always keeps its distance from the scalp. The best three that are apart are refined
+    continuously, cells that could hold a better placement are split until none can by more than `gap`, and the field of
+    the best is solved directly.
 
     Parameters
     ----------
     solver : BemSolver
         The head.
     coil : Coil
-        The coil, of dipoles or current elements. Every pose costs a look-up for each of them: reduce a coil of more
-        than some 2000 first, with ``coils.reduce_dipoles``.
-    target : Target
-        The target. Without a direction, the magnitude of the mean field over its patch is maximised; of the two
-        placements half a turn apart that then serve equally well, the one whose induced current flows into the
-        cortex at the target is taken (for a figure-8 coil over M1 hand: back to front).
+        The coil, of dipoles or current elements. For a bent coil every pose costs a look-up for each of them: reduce
+        one of more than some 2000 first, with ``coils.reduce_dipoles``. For a flat one their number hardly matters.
+    target : Target or sequence of Target
+        The target, or several that one coil shall serve at once: the search then lies around their middle, and the
+        weakest of their fields counts. Without a direction, the magnitude of the mean field over the patch is
+        maximised.
+    objective : Objective, optional
+        What to maximise, from `efield.objectives`; ``strength()`` by default.
     distance : float, optional
         From the casing to the scalp along the coil's axis (mm): hair, cap, cover.
     radius : float, optional
@@ -76,6 +130,16 @@ def optimize(
         Spacing of the grid of positions (mm).
     angle_step : float, optional
         Step of the angles (degrees).
+    tilt : float, optional
+        Greatest angle between the coil's axis and the scalp's normal, averaged over 15 mm (degrees).
+    current : str or array_like, shape (3,), optional
+        Of two placements half a turn apart that serve equally well, take the one whose induced current runs along this:
+        "PA", "AP", "LM", "ML", "PL-AM", "AM-PL" or a direction in head space. By default the one whose current flows
+        into the cortex at the target (for a figure-8 coil over M1 hand: back to front), or, where less than a fifth of
+        the field lies along the cortex' normal, the one whose handle points back.
+    gap : float, optional
+        How far below any other placement the answer may be, relative; the search goes on until its certificate says so,
+        as far as 40,000 more placements allow.
     progress : callable, optional
         Called with (stage, done, of).
 
@@ -86,64 +150,121 @@ def optimize(
     Raises
     ------
     ValueError
-        If an argument is out of range, the target lies outside the head, or the coil has a grid.
+        If an argument is out of range, a target lies outside the head, or the coil has a grid.
     TypeError
-        If `solver`, `coil` or `target` is something else.
+        If `solver`, `coil`, `target` or `objective` is something else.
     RuntimeError
         If a linear system does not converge.
     """
-    _check_types(solver, coil, target)
-    check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
+    targets = _checked(solver, coil, target, objective)
+    reach = Reach(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step, tilt=tilt)
+    check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step, tilt=tilt, gap=gap)
     check_sources(coil)
     report = progress if progress is not None else _silent
-    patch = target.on(solver.head)
-    fields = TargetField(solver, [patch], progress=lambda i, n: report("reciprocity", i, n))
-    space = Placements(solver.head, coil, target, distance, radius, spacing, angle_step)
-    report("table", 0, 1)
-    tables = fields.table(coil, *space.cover(), spare=space.spacing, distance=distance)
-    report("table", 1, 1)
-    goal = _Goal(tables, target.direction)
-    values = _try_all(space, goal, report)
-    best = _refine(space, goal, patch, values, report)
-    pose = space.pose(best)
-    field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
-    vector = patch.mean(field.at(patch.points))
-    best_result = SearchResult(
-        pose=pose,
-        coil=coil,
-        head=solver.head,
-        target=target,
-        patch=patch,
-        field=field,
-        vector_at_target=vector,
-        reciprocal_vector=tables.means(*space.frame(best))[0, 0],
-        scalp_position=scalp_point(solver.head, pose.origin)[0],
-        distance=distance,
-        table=space.summary(values),
-    )
-    if best_result.search_error > _SUSPECT:
-        warnings.warn(
-            f"The search's field at the target must agree with the direct solution to {_SUSPECT:.0%}; got "
-            f"{best_result.search_error:.1%}. Another pose may be better: the coil's sources come too near the scalp "
-            "for the tabulated field (raise distance), or the field there nearly vanishes.",
-            stacklevel=2,
+    goal = objective if objective is not None else strength()
+    if current is not None:
+        # A wrong name must not be told of after minutes.
+        current_on_scalp(current, *scalp_point(solver.head, _middle(targets)))
+    prepared = goal.prepare(solver.head, targets)
+    fields = TargetField(solver, prepared.patches, progress=lambda i, n: report("reciprocity", i, n))
+    found = find(fields, coil, targets, prepared, reach, gap=gap, report=report)
+    if goal.final is not None:
+        found = _most_wanted(found, goal, solver, report)
+    best = _half_turn(found, targets, prepared, current)
+    return _solved(solver, coil, targets, goal, prepared, fields, found, best, reach, report)
+
+
+def find(
+    fields: TargetField,
+    coil: Coil,
+    targets: Sequence[Target],
+    prepared: Prepared,
+    reach: Reach,
+    *,
+    gap: float = 1e-3,
+    report: Progress | None = None,
+) -> Found:
+    """Find the best placement of one coil from reciprocal fields that are already there.
+
+    Parameters
+    ----------
+    fields : TargetField
+        Of the objective's patches, ``prepared.patches``.
+    coil : Coil
+        The coil.
+    targets : sequence of Target
+        The search lies around their middle.
+    prepared : Prepared
+        The objective on this head.
+    reach : Reach
+        What to try.
+    gap, report
+        As `gap` and `progress` of `optimize`.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ValueError
+        If no placement has a score above zero.
+    """
+    tell = report if report is not None else _silent
+    r = reach
+    middle = _middle(targets)
+    space = Placements(fields.head, coil, middle, r.distance, r.radius, r.spacing, r.angle_step, tilt=r.tilt)
+    landscape = Landscape.survey(fields, coil, space, prepared, tell)
+    starts = landscape.best_apart(3)
+    climbed = []
+    for number, start in enumerate(starts):
+        climbed.append(landscape.climb(start, step=1.0, end=0.3))
+        tell("refine", number + 1, len(starts) + 1)
+    # The optimum is flat: the last tenths of a millimetre are for reproducible poses, and for the best one alone.
+    best, score = landscape.climb(max(climbed, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
+    tell("refine", len(starts) + 1, len(starts) + 1)
+    if not score > 0.0:
+        raise ValueError(
+            f"target must be reachable by some placement; got at best a score of {score:.3g}. Reverse its direction, "
+            "loosen the objective, or widen the search radius."
         )
-    return best_result
+    tell("certify", 0, 1)
+    certificate, better = landscape.certify(score, wanted=gap)
+    if better is not None:
+        better, higher = landscape.climb(better, step=0.3, end=0.05)
+        if higher > score:
+            best, score = better, higher
+    tell("certify", 1, 1)
+    return Found(best, score, landscape, certificate)
 
 
-def check_search(*, distance: float, radius: float, spacing: float, angle_step: float) -> None:
+def check_search(
+    *,
+    distance: float,
+    radius: float,
+    spacing: float,
+    angle_step: float,
+    tilt: float = 0.0,
+    gap: float = 1e-3,
+) -> None:
     """Raise ValueError unless the options of `optimize` are in range; see there for what they are."""
     arrays.non_negative(distance, "distance")
     arrays.positive(radius, "radius")
     arrays.positive(spacing, "spacing")
     arrays.positive(angle_step, "angle_step")
+    arrays.non_negative(tilt, "tilt")
+    arrays.positive(gap, "gap")
     if distance > 100.0:
         raise ValueError(f"distance must be at most 100 mm; got {distance:g}.")
     if radius > 150.0:
         raise ValueError(f"radius must be at most 150 mm, half a head; got {radius:g}.")
     if angle_step > 90.0:
         raise ValueError(f"angle_step must be at most 90 degrees; got {angle_step:g}.")
-    poses = np.pi * (radius / spacing) ** 2 * 360.0 / angle_step
+    if tilt > 45.0:
+        raise ValueError(f"tilt must be at most 45 degrees; got {tilt:g}.")
+    if not 1e-5 <= gap < 1.0:
+        raise ValueError(f"gap must be from 1e-5 to below 1; got {gap:g}.")
+    poses = np.pi * (radius / spacing) ** 2 * 360.0 / angle_step * (9 if tilt > 0.0 else 1)
     if poses > _MOST:
         raise ValueError(
             f"radius, spacing and angle_step must give at most {_MOST:.0e} poses; got {poses:.1e}. The best pose is "
@@ -151,99 +272,132 @@ def check_search(*, distance: float, radius: float, spacing: float, angle_step: 
         )
 
 
-def _check_types(solver: BemSolver, coil: Coil, target: Target) -> None:
+def _checked(
+    solver: BemSolver, coil: Coil, target: Target | Sequence[Target], objective: Objective | None
+) -> tuple[Target, ...]:
+    """Return the targets, after all types have been looked at."""
     if not isinstance(solver, BemSolver):
         raise TypeError(f"solver must be an efield.BemSolver; got {type(solver).__name__}. Use BemSolver(head).")
     if not isinstance(coil, Coil):
         raise TypeError(f"coil must be a coils.Coil; got {type(coil).__name__}. Use coils.load_coil(name).")
-    if not isinstance(target, Target):
-        raise TypeError(f"target must be an efield.Target; got {type(target).__name__}. Use Target.named(name, head).")
+    if objective is not None and not isinstance(objective, Objective):
+        raise TypeError(
+            f"objective must be an Objective; got {type(objective).__name__}. Use efield.objectives.strength()."
+        )
+    targets = tuple(target) if isinstance(target, list | tuple) else (target,)
+    if not targets:
+        raise ValueError("target must be at least one efield.Target; got none.")
+    for each in targets:
+        if not isinstance(each, Target):
+            raise TypeError(
+                f"target must be an efield.Target; got {type(each).__name__}. Use Target.named(name, head)."
+            )
+    return targets
 
 
 def _silent(stage: str, done: int, of: int) -> None:
     """Report nothing."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Goal:
-    """What is maximised: one component of the mean field, or its magnitude."""
-
-    table: PoseTable
-    direction: F64 | None
-
-    def scores(self, rotations: F64, origins: F64) -> F64:
-        """Return the score of poses, V/m at 1 A/us."""
-        means = self.table.means(rotations, origins)[:, 0]
-        score: F64 = np.linalg.norm(means, axis=-1) if self.direction is None else means @ self.direction
-        return score
+def _middle(targets: Sequence[Target]) -> F64:
+    middle: F64 = np.mean([target.position for target in targets], axis=0)
+    return middle
 
 
-def _try_all(space: Placements, goal: _Goal, report: Progress) -> F64:
-    """Return the score of every position and angle, shape (n_positions, n_angles)."""
-    values = np.empty(len(space.origins))
-    for first in range(0, len(values), _CHUNK):
-        rows = slice(first, first + _CHUNK)
-        values[rows] = goal.scores(space.rotations[rows], space.origins[rows])
-        report("search", min(rows.stop, len(values)), len(values))
-    return values.reshape(len(space.contacts), len(space.angles))
+def _most_wanted(found: Found, objective: Objective, solver: BemSolver, report: Progress) -> Found:
+    """Return the best of some candidates by what only their whole field tells."""
+    assert objective.final is not None  # for the type checker: asked before
+    landscape = found.landscape
+    candidates = [found.placement, *landscape.spread(objective.keep, _CANDIDATES - 1)]
+    report("candidates", 0, len(candidates))
+    poses = [landscape.space.pose(candidate) for candidate in candidates]
+    fields = solver.solve_many(landscape.coil, poses)
+    report("candidates", len(candidates), len(candidates))
+    least = int(np.argmin([objective.final(field) for field in fields]))
+    score = float(landscape.scores(*landscape.space.frame(candidates[least]))[0])
+    return Found(candidates[least], score, landscape, found.certificate)
 
 
-def _refine(space: Placements, goal: _Goal, patch: Patch, values: F64, report: Progress) -> Placement:
-    """Return the best placement, refined continuously from the best three starting points that are apart."""
-    starts = _starts(space, values)
-    found = []
-    for number, start in enumerate(starts):
-        found.append(_climb(space, goal, start, step=1.0, end=0.3))
-        report("refine", number + 1, len(starts) + 1)
-    # The optimum is flat: the last tenths of a millimetre are for reproducible poses, and for the best one alone.
-    best, score = _climb(space, goal, max(found, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
-    report("refine", len(starts) + 1, len(starts) + 1)
-    if not score > 0.0:
-        raise ValueError(
-            f"direction must be reachable by some placement; got at best {score:.3g} V/m at 1 A/us along it. Reverse "
-            "the direction, or widen the search radius."
-        )
-    vector = goal.table.means(*space.frame(best))[0, 0]
-    if goal.direction is None and patch.normal is not None and vector @ patch.normal > 0.0:
-        half_turn = Placement(best.u, best.v, best.angle + np.pi)
-        turned, other = _climb(space, goal, half_turn, step=1.0, end=0.05)
-        if other >= _NEARLY * score:
-            return turned
-    return best
+def _half_turn(
+    found: Found, targets: Sequence[Target], prepared: Prepared, current: str | ArrayLike | None
+) -> Placement:
+    """Return the placement, or half a turn from it if that serves as well and its current runs the better way."""
+    best, landscape = found.placement, found.landscape
+    if any(target.direction is not None for target in targets) or not _turn_is_wanted(
+        found, prepared, len(targets), current
+    ):
+        return best
+    half_turn = Placement(best.u, best.v, best.angle + np.pi, best.tilt_x, best.tilt_y)
+    turned, score = landscape.climb(half_turn, step=1.0, end=0.05)
+    return turned if score >= _NEARLY * found.score else best
 
 
-def _starts(space: Placements, values: F64) -> list[Placement]:
-    order = np.argsort(values, axis=None)[::-1]
-    starts: list[Placement] = []
-    for flat in order:
-        row, column = divmod(int(flat), values.shape[1])
-        u, v = space.offsets[row]
-        if all((u - s.u) ** 2 + (v - s.v) ** 2 > 36.0 for s in starts):
-            starts.append(Placement(float(u), float(v), float(space.angles[column])))
-        if len(starts) == 3:
-            break
-    return starts
+def _turn_is_wanted(found: Found, prepared: Prepared, count: int, current: str | ArrayLike | None) -> bool:
+    landscape = found.landscape
+    rotation, origin = landscape.space.frame(found.placement)
+    if current is not None:
+        wanted = current_on_scalp(current, *scalp_point(landscape.space.head, origin[0]))
+        return bool((rotation[0] @ landscape.coil.current_direction) @ wanted < 0.0)
+    means = landscape.table.means(rotation, origin)[0, :count]
+    normals = [patch.normal for patch in prepared.patches[:count]]
+    along = [
+        float(mean @ normal) / float(np.linalg.norm(mean))
+        for mean, normal in zip(means, normals, strict=True)
+        if normal is not None
+    ]
+    inwards = float(np.mean(along)) if along else 0.0
+    if abs(inwards) >= _ALONG:
+        return inwards > 0.0  # normals point out of the brain
+    handle = rotation[0] @ landscape.coil.handle
+    return bool(handle[1] > 0.0)
 
 
-def _climb(space: Placements, goal: _Goal, start: Placement, *, step: float, end: float) -> tuple[Placement, float]:
-    """Climb by steps of `step` to `end` mm and five times as many degrees; the radius is a hard limit."""
-    scale = step * np.array([1.0, 1.0, np.radians(5.0)])
-    first = np.array([start.u, start.v, start.angle])
-
-    def loss(move: F64) -> float:
-        u, v, angle = first + scale * move
-        if np.hypot(u, v) > space.radius:
-            return float("inf")
-        return -float(goal.scores(*space.frame(Placement(u, v, angle)))[0])
-
-    from scipy.optimize import minimize  # here, so that importing the package loads no SciPy
-
-    simplex = np.vstack([np.zeros(3), np.eye(3)])
-    result = minimize(
-        loss,
-        np.zeros(3),
-        method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": end / step, "fatol": np.inf, "maxfev": 120},
+def _solved(
+    solver: BemSolver,
+    coil: Coil,
+    targets: tuple[Target, ...],
+    objective: Objective,
+    prepared: Prepared,
+    fields: TargetField,
+    found: Found,
+    best: Placement,
+    reach: Reach,
+    report: Progress,
+) -> SearchResult:
+    """Solve the best placement directly, and put the result together."""
+    space = found.landscape.space
+    pose = space.pose(best)
+    field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
+    own = prepared.patches[: len(targets)]
+    result = SearchResult(
+        pose=pose,
+        coil=coil,
+        head=solver.head,
+        targets=targets,
+        patches=own,
+        field=field,
+        vectors_at_targets=np.array([patch.mean(field.at(patch.points)) for patch in own]),
+        reciprocal_vectors=found.landscape.table.means(*space.frame(best))[0, : len(own)],
+        scalp_position=scalp_point(solver.head, pose.origin)[0],
+        distance=reach.distance,
+        table=space.summary(found.landscape.values),
+        objective=objective,
+        score=float(found.landscape.scores(*space.frame(best))[0]),
+        certificate=found.certificate,
+        settings={
+            "distance_mm": reach.distance,
+            "radius_mm": reach.radius,
+            "spacing_mm": reach.spacing,
+            "angle_step_deg": reach.angle_step,
+            "tilt_deg": reach.tilt,
+        },
+        fields=fields,
     )
-    u, v, angle = first + scale * result.x
-    return Placement(float(u), float(v), float(angle)), -float(result.fun)
+    if result.search_error > _SUSPECT:
+        warnings.warn(
+            f"The search's field at the target must agree with the direct solution to {_SUSPECT:.0%}; got "
+            f"{result.search_error:.1%}. Another pose may be better: the coil's sources come too near the scalp "
+            "for the tabulated field (raise distance), or the field there nearly vanishes.",
+            stacklevel=3,
+        )
+    return result

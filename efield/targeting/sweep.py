@@ -30,9 +30,9 @@ __all__ = ["AngleSweep"]
 
 _RINGS, _AZIMUTHS, _LAYER = 10, 32, 6.0
 """Nodes along a radius and around, and the depth of a coil for each layer of nodes beyond three (mm; one layer if all
-its sources lie in one plane). Over the
-default head no functional differs by more than 1.2e-4 of the greatest from the sum over all sources (magstim-70mm, 43 mm
-around M1 hand); twice the rings and azimuths leave 0.6e-4, what the polynomials in the table differ by."""
+its sources lie in one plane). Over the default head no functional differs by more than 1.2e-4 of the greatest from the
+sum over all sources (magstim-70mm, 43 mm around M1 hand); with many more nodes 0.6e-4, by which the polynomials in the
+table differ."""
 
 _LEVELS = 4
 """Distances from the scalp at each place between which a polynomial interpolates."""
@@ -64,20 +64,17 @@ class AngleSweep:
 
     Parameters
     ----------
-    coil : Coil
-        The coil; flat enough that no source reaches beyond its casing's head side (see `possible`).
     table : PoseTable
-        Its tables.
+        Of a coil flat enough that no source reaches beyond its casing's head side (see `possible`).
     angles : ndarray, shape (n_angles,)
         Angles (rad), in any order.
     """
 
-    def __init__(self, coil: Coil, table: PoseTable, angles: F64) -> None:
+    def __init__(self, table: PoseTable, angles: F64) -> None:
         self._table = table
         few = 2.0 * np.pi * np.arange(_ANGLES) / _ANGLES
         self._series = _periodic(angles[:, None] - few[None], _ANGLES).astype(np.float32)
         self._sources = [_source(positions, vectors, few) for _, positions, vectors in table.grids]
-        self.reach = max(float(np.linalg.norm(p[:, :2], axis=1).max()) for _, p, _ in table.grids)
 
     @staticmethod
     def possible(coil: Coil) -> bool:
@@ -85,7 +82,7 @@ class AngleSweep:
         highest = [coil.positions[:, 2].max()] if coil.n_dipoles else []
         if coil.segments is not None:
             highest.append(coil.segments.points[:, 2].max())
-        return max(highest) <= 0.0
+        return bool(max(highest) <= 0.0)
 
     def means(self, frames: F64, contacts: F64, need: F64) -> F32:
         """Return the mean field over each target.

@@ -52,6 +52,7 @@ class PoseTable:
         *,
         spare: float,
         distance: float | None = None,
+        stand_in: F64 | None = None,
     ) -> PoseTable:
         """Tabulate H for dipoles and F for current elements, as far as the coil has them.
 
@@ -69,6 +70,9 @@ class PoseTable:
             How far beyond them, and between them, they shall reach (mm).
         distance : float, optional
             From the scalp to the coil's z = 0 along its axis in all poses (mm), if that is known.
+        stand_in : ndarray, shape (n, 3), optional
+            Points in the coil's frame (mm) that the tables shall cover instead of the sources, for example a disc that
+            they sweep at all angles.
         """
         parts, sources = [], []
         for evaluate, positions, vectors in sources_of(reciprocal, coil):
@@ -77,7 +81,8 @@ class PoseTable:
             if 0.45 * gap < _NODE:  # a bent coil reaches to z > 0 beside the head, and is further from it than that
                 gap = max(gap, _gap(head, rotations, origins, positions))
             node = float(np.clip(0.45 * gap, 1.0, _NODE))
-            parts.append(Grid.build(evaluate, rotations, origins, positions, node=node, spare=spare))
+            covered = positions if stand_in is None else stand_in
+            parts.append(Grid.build(evaluate, rotations, origins, covered, node=node, spare=spare))
             sources.append((positions, vectors))
         return cls(parts, sources)
 

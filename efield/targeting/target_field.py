@@ -86,7 +86,14 @@ class TargetField:
         )
 
     def table(
-        self, coil: Coil, rotations: F64, origins: F64, *, spare: float, distance: float | None = None
+        self,
+        coil: Coil,
+        rotations: F64,
+        origins: F64,
+        *,
+        spare: float,
+        distance: float | None = None,
+        stand_in: F64 | None = None,
     ) -> PoseTable:
         """Return a table for many poses of a coil; see `PoseTable.build`.
 
@@ -96,7 +103,9 @@ class TargetField:
             If the coil has a grid, whose sources are not known.
         """
         check_sources(coil)
-        return PoseTable.build(self.reciprocal, self.head, coil, rotations, origins, spare=spare, distance=distance)
+        return PoseTable.build(
+            self.reciprocal, self.head, coil, rotations, origins, spare=spare, distance=distance, stand_in=stand_in
+        )
 
     def means(self, coil: Coil, rotations: F64, origins: F64) -> F64:
         """Return the mean field over each patch for poses given as arrays.
