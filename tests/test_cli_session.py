@@ -105,7 +105,7 @@ def test_a_session_is_simulated_and_said(
     assert "none: the recording is taken to be in the head's own coordinates (--transform)" in shown
     assert f"median {content['statistics'][0]['median']:#.3g} V/m" in shown
     assert "of 2 pulses with a known dI/dt" in shown
-    assert "1 entries of the file have no pose" in notes
+    assert "1 entry of the file without a pose" in notes
     assert "Result written to out/" in notes
 
 
@@ -142,7 +142,7 @@ def test_the_optimum_of_another_head_is_told(
     shown, notes = said(capsys)
     assert "The optimum is of another coil than this session" in notes
     assert "another head" not in notes
-    assert "From the optimum centre" in shown
+    assert "From the optimum medians: centre" in shown
     assert "name the stimulator to get V/m for it" in notes
 
 

@@ -29,12 +29,12 @@ _SIZE = (2000, 1240)
 _DPI = 100
 
 _BOXES = {
-    "map": (0.012, 0.075, 0.43, 0.83),
-    "colours": (0.452, 0.30, 0.009, 0.38),
-    "fields": (0.545, 0.605, 0.415, 0.30),
-    "placing": (0.545, 0.335, 0.415, 0.205),
+    "map": (0.012, 0.145, 0.43, 0.76),
+    "colours": (0.452, 0.22, 0.009, 0.38),
+    "fields": (0.563, 0.605, 0.397, 0.30),
+    "placing": (0.563, 0.335, 0.397, 0.205),
     "facts": (0.50, 0.02, 0.485, 0.235),
-    "whole": (0.300, 0.730, 0.137, 0.170),
+    "whole": (0.446, 0.750, 0.072, 0.155),
 }
 
 _MARGIN = 10.0
@@ -106,6 +106,9 @@ def _draw_map(axes: Axes, colours: Axes, session: Session) -> View:
     cut = counted & session.cutting
     low, high = _limits(values[counted])
     dots: Any = {"s": 46, "cmap": "viridis", "zorder": 40, "vmin": low, "vmax": high}
+    far = _beyond(session, view)
+    if far.any():
+        dots["alpha"] = np.where(far, 0.3, 1.0)[counted]
     handles = np.array([pose.apply_vectors(session.coil.handle) for pose in session.poses])
     few = np.flatnonzero(counted)
     few = few[:: max(1, -(-len(few) // _HANDLES))]
@@ -147,6 +150,11 @@ def _draw_whole(axes: Axes, session: Session, view: View) -> None:
     _draw_scalp(axes, session, whole)
     corner = whole.project(view.centre[None])[0] - 0.5 * np.array([view.width, view.height])
     axes.add_patch(Rectangle((corner[0], corner[1]), view.width, view.height, fill=False, ec=TARGET, lw=1.6, zorder=20))
+
+
+def _beyond(session: Session, view: View) -> NDArray[np.bool_]:
+    """Tell which pulses that count are on the side of the head that the map does not see."""
+    return session.counted & (np.array([-pose.z_axis @ view.towards for pose in session.poses]) < 0.0)
 
 
 def _limits(values: F64) -> tuple[float, float]:
@@ -240,6 +248,8 @@ def _legend(axes: Axes, session: Session, spots: F64, view: View) -> None:
     marks = [Line2D([], [], mec="white", **dot, label="pulse")]
     if (session.cutting & session.counted).any():
         marks.append(Line2D([], [], mec=_CUT, mew=1.3, **dot, label="its casing cuts the scalp"))
+    if _beyond(session, view).any():
+        marks.append(Line2D([], [], mec="white", alpha=0.3, **dot, label="on the far side"))
     marks.append(
         Line2D([], [], ls="none", marker="o", ms=12, mfc="none", mec=TARGET, mew=2.2, label="target, under the scalp")
     )
@@ -256,8 +266,8 @@ def _legend(axes: Axes, session: Session, spots: F64, view: View) -> None:
         beyond = int((~inside).sum())
         where = f", {beyond} of them beyond this map" if beyond else ""
         marks.append(Line2D([], [], ls="none", marker="x", ms=9, color=INK, label=f"not counted: {len(lost)}{where}"))
-    legend = axes.legend(handles=marks, loc="lower left", fontsize=11.5, framealpha=0.9)
-    legend.set_zorder(90)
+    # Under the map, where it hides no pulse.
+    axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(-0.01, -0.01), fontsize=11.5, ncols=3, frameon=False)
 
 
 def _when(session: Session) -> tuple[F64, str]:
@@ -342,9 +352,9 @@ def _draw_facts(axes: Axes, session: Session) -> None:
     axes.set_axis_off()
     lines = []
     for name, value in facts(session).items():
-        lines += [(name if first == 0 else "", part) for first, part in enumerate(textwrap.wrap(value, 92))]
+        lines += [(name if first == 0 else "", part) for first, part in enumerate(textwrap.wrap(value, 90))]
     step = min(0.11, 1.0 / max(len(lines), 1))
     for number, (name, value) in enumerate(lines):
         height = 0.98 - number * step
         axes.text(0.0, height, name, fontsize=11.0, weight="bold", color=INK, va="top", transform=axes.transAxes)
-        axes.text(0.215, height, value, fontsize=11.0, color=INK, va="top", transform=axes.transAxes)
+        axes.text(0.23, height, value, fontsize=11.0, color=INK, va="top", transform=axes.transAxes)

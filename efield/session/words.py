@@ -28,13 +28,13 @@ def facts(session: Session) -> dict[str, str]:
         "Coordinates": "taken as the head's own; no transform given"
         if np.array_equal(session.transform.matrix, np.eye(4))
         else f"moved to the head's by the given transform, {_motion(session)}",
-        "Casing to scalp": _range(session.gaps[counted], "mm") + _cuts(session),
+        "Casing to scalp": f"median {_range(session.gaps[counted], 'mm', named=True)}{_cuts(session)}",
     }
     if session.offsets is not None and session.turns is not None:
         angle, tilt = session.turns
         lines["From the optimum"] = (
-            f"centre {_range(session.offsets[counted], 'mm')}; angle {_range(np.abs(angle[counted]), '°')}; "
-            f"tilt {_range(tilt[counted], '°')}; casing {_nearer(session)}"
+            f"medians: centre {_range(session.offsets[counted], 'mm', named=True)}; "
+            f"angle {_range(np.abs(angle[counted]), '°')}; tilt {_range(tilt[counted], '°')}; casing {_nearer(session)}"
         )
     for part in session.statistics:
         lines |= _at(part)
@@ -49,8 +49,9 @@ def _at(part: TargetStatistics) -> dict[str, str]:
     }
     if part.optimum is not None and part.median_share is not None and part.share_near_optimum is not None:
         lines[f"{part.name}: share"] = (
-            f"optimum {part.optimum:#.3g} V/m per A/µs; median pulse {100.0 * part.median_share:.0f} % of it; "
-            f"{100.0 * part.share_near_optimum:.0f} % of the pulses are above 90 %"
+            f"the optimum gives {part.optimum:#.3g} V/m per A/µs; "
+            f"median pulse {100.0 * part.median_share:.0f} % of it; "
+            f"{100.0 * part.share_near_optimum:.0f} % of pulses above 90 %"
         )
     if part.recorded_median is not None and part.recorded_low is not None:
         lines[f"{part.name}: recorded"] = (
@@ -67,14 +68,15 @@ def doubts(session: Session) -> tuple[str, ...]:
         rows = [row for row, own in enumerate(session.states) if own == state]
         if rows:
             found.append(
-                f"{len(rows)} of {len(session.states)} pulses are {state}{more}; listed, not counted: "
+                f"{len(rows)} of {_count(len(session.states), 'pulse', 'pulses')} {state}{more}; listed, not counted: "
                 f"{_listed(session, rows)}."
             )
     if session.recording.untracked:
-        found.append(f"{len(session.recording.untracked)} entries of the file have no pose: the coil was not seen.")
+        lost = _count(len(session.recording.untracked), "entry", "entries")
+        found.append(f"{lost} of the file without a pose: the coil was not seen.")
     left = len(session.recording.poses) - len(session.pulses)
     if left:
-        found.append(f"{left} poses of the file are planned ones without a pulse; left out.")
+        found.append(f"{_count(left, 'pose', 'poses')} of the file left out: planned, without a pulse.")
     tilt = float(np.median(session.scalp_tilts[session.counted]))
     if tilt > _FLAT:
         found.append(
@@ -84,7 +86,7 @@ def doubts(session: Session) -> tuple[str, ...]:
     deep = session.counted & (session.gaps < -_DEEP)
     if deep.any():
         found.append(
-            f"In {int(deep.sum())} pulses the casing is more than {_DEEP:g} mm in the scalp, "
+            f"In {_count(int(deep.sum()), 'pulse', 'pulses')} the casing is more than {_DEEP:g} mm in the scalp, "
             f"to {-session.gaps[deep].min():.0f} mm: registration, head or coil may be another than recorded with."
         )
     found += _doubts_of_output(session)
@@ -101,8 +103,14 @@ def _doubts_of_output(session: Session) -> list[str]:
         found.append("An output of 0 is taken as not recorded.")
     wrong = [row for row, p in enumerate(session.pulses) if p.mso is not None and not 0.0 <= p.mso <= 100.0]
     if wrong:
-        found.append(f"The output is not from 0 to 100 % in {len(wrong)} pulses: {_listed(session, wrong)}.")
+        found.append(
+            f"The output is not from 0 to 100 % in {_count(len(wrong), 'pulse', 'pulses')}: {_listed(session, wrong)}."
+        )
     return found
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _listed(session: Session, rows: list[int]) -> str:
@@ -134,7 +142,7 @@ def _nearer(session: Session) -> str:
     """Say how much nearer to the scalp the casing was than in the optimum: then pulses can have more than 100 %."""
     assert session.optimum_gap is not None  # for the type checker: the caller has an optimum
     off = float(np.median(session.gaps[session.counted])) - session.optimum_gap
-    return f"{abs(off):.1f} mm {'nearer to' if off < 0.0 else 'farther from'} the scalp in the median"
+    return f"{abs(off):.1f} mm {'nearer to' if off < 0.0 else 'farther from'} the scalp"
 
 
 def _cuts(session: Session) -> str:
@@ -144,7 +152,8 @@ def _cuts(session: Session) -> str:
     return f"; {count} cut{'s' if count == 1 else ''} the scalp (negative), flagged"
 
 
-def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str) -> str:
+def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str, *, named: bool = False) -> str:
+    """Say median, 5th and 95th percentile."""
     low, median, high = np.percentile(values[np.isfinite(values)], [5.0, 50.0, 95.0])
     space = "" if unit == "°" else " "
-    return f"{median:.1f}{space}{unit} ({low:.1f} to {high:.1f})"
+    return f"{median:.1f}{space}{unit} ({'5th to 95th percentile ' if named else ''}{low:.1f} to {high:.1f})"
