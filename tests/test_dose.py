@@ -246,6 +246,14 @@ def test_the_interval_is_no_narrower_than_thresholds_predicted_between_two_coils
     assert spread(dose.components, "mso") * dose.mso > 1.26
 
 
+def test_the_share_of_the_setting_itself_is_told_beside_that_of_the_field() -> None:
+    """Studies set a share of the measured setting; by equal field it is another setting where the field is another."""
+    dose = threshold().carried_to(field_per_didt=0.87, target="m1-leg left", intensity=90)
+    assert dose.mso == pytest.approx(0.9 * 45.0 * 1.15 / 0.87, rel=1e-12)
+    assert "90 % of the measured setting itself, whatever the field, would be 40.5 %." in dose.notes
+    assert not any("setting itself" in note for note in threshold().carried_to(field_per_didt=1.15).notes)
+
+
 def test_a_threshold_by_eye_is_told() -> None:
     notes = threshold(method="visual").carried_to(field_per_didt=1.0).notes
     assert any("11.3 %" in note and "by eye" in note for note in notes)

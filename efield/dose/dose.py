@@ -300,5 +300,4 @@ def check_result(result: SearchResult) -> None:
 
 def site_of(result: SearchResult) -> str:
     """Return names and sides of a result's targets."""
-    name: str = getattr(result, "name", f"{result.target.name} {result.target.side}".strip())
-    return name or "a free point"
+    return result.name or "a free point"

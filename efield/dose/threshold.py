@@ -314,7 +314,7 @@ class MotorThreshold:
             ),
             intensity=percent,
             percent_of_threshold=100.0 * (wanted / per_didt * 1e6) / self.didt,
-            notes=self._notes(site, ratio, pulse),
+            notes=self._notes(site, ratio, pulse, None if same_place or pulse is not None else percent),
             level=level,
         )
 
@@ -366,9 +366,12 @@ class MotorThreshold:
             level=level,
         )
 
-    def _notes(self, site: str, ratio: float, pulse: Component | None) -> tuple[str, ...]:
+    def _notes(self, site: str, ratio: float, pulse: Component | None, percent: float | None) -> tuple[str, ...]:
         """Return the sentences that belong to a carried threshold."""
         notes = [f"Carried over by equal field from a {self.text}."]
+        if percent is not None:
+            share = 0.01 * percent * self.mso
+            notes.append(f"{percent:g} % of the measured setting itself, whatever the field, would be {share:.1f} %.")
         if pulse is not None and pulse.mark == "computed":
             notes.append(f"Another pulse: the threshold was multiplied by {ratio:.3f} (strength and duration).")
         elif pulse is not None:

@@ -71,9 +71,9 @@ class SessionPlan:
         rows.extend((f"Safety tables: {finding.verdict}", finding.text) for finding in self.findings)
         rows.extend(("Remark", remark) for remark in self.remarks)
         if self.protocol is not None:
-            rows.extend(self.protocol.lines())
+            rows.extend(self.protocol.lines()[:-1])
         rows.append(("What this is", _WHAT))
-        return tuple(dict.fromkeys(rows))
+        return tuple(rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as plain data for JSON."""
