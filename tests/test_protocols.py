@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -326,6 +327,22 @@ def test_a_plan_says_what_differs_and_what_is_missing(small_result, threshold) -
     assert "that side was not given" in " ".join(unasked.remarks)
     no_intensity = plan_session(small_result, train=PulseTrain(10, 50))
     assert "the intensity is not known" in " ".join(no_intensity.remarks)
+
+
+def test_both_sides_at_once_get_the_dose_of_the_weaker_one(small_result, threshold) -> None:
+    """A result for two targets, the second with half of the field: rls-leg's side is met, the dose is doubled."""
+    other = replace(small_result.target, side="right")
+    both = replace(
+        small_result,
+        targets=(small_result.target, other),
+        patches=2 * small_result.patches,
+        vectors_at_targets=np.stack([small_result.vector_at_target, 0.5 * small_result.vector_at_target]),
+        reciprocal_vectors=np.repeat(small_result.reciprocal_vectors[:1], 2, axis=0),
+    )
+    plan = plan_session(both, threshold=threshold, protocol="rls-leg")
+    assert plan.dose.what == "100 % of the threshold's field at m1-hand left and right"
+    assert plan.dose.mso == pytest.approx(90.0, rel=1e-12)
+    assert "side" not in " ".join(plan.remarks)
 
 
 @pytest.mark.parametrize("name", list_protocols())
