@@ -16,6 +16,7 @@ import pytest
 
 import coils
 import efield
+import efield.dose
 import meshes
 from efield import page
 from efield.page import pictures
@@ -131,7 +132,9 @@ def unknown_numbers(text, data):
     known = np.abs(np.concatenate([known, 100.0 * known, 1e-6 * known, 0.1 * known]))
     # What has digits but is no number: names, versions, checksums, sources.
     fixed = [*data["provenance"].values(), *data["provenance"], data["dose"]["stimulator"]]
-    fixed += [data["dose"]["stimulator_source"], data["search"]["certificate"]["means"].rstrip(".")]
+    fixed += [error["name"] for error in data["dose"]["sources_of_error"]]
+    fixed += [error["source"] for error in data["dose"]["sources_of_error"]]
+    fixed += [coils.stimulator_for(data["dose"]["coil"]).source, data["search"]["certificate"]["means"].rstrip(".")]
     fixed += [data["field_at_1_A_per_us"]["cortex_peak_is"], data["page"]["subtitle"], data["target"]["name"]]
     fixed += [f"{entry['surface']} surface" for entry in data["conductivities"]]
     unknown, checked = [], 0
@@ -386,19 +389,29 @@ def test_a_head_without_landmarks_gets_a_page_too(result, small_head):
 
 
 def test_a_coil_without_a_measured_stimulator_gets_its_didt_alone(result):
-    built = page.build(replace(result, coil=replace(result.coil, name="home-made")))
-    assert "no measured pair with this coil is known" in built.html
+    built = page.build(replace(result, coil=replace(result.coil, name="home-made", max_didt=None, stimulator=None)))
+    assert "no stimulator known with home-made" in built.html
     data = built.as_dict()["dose"]
     assert data["stimulator"] is None
     assert data["didt_A_per_s"] == pytest.approx(60.0 / result.field_at_target * 1e6)
 
 
+def test_what_tells_itself_becomes_a_section(result):
+    dose = efield.dose.dose_of(result, field=77.0)
+    section = page.Section.of("Another field", dose, text="As asked.")
+    built = page.build(result, sections=[section])
+    rows = next(part for part in built.as_dict()["page"]["sections"] if part["title"] == "Another field")["rows"]
+    assert {"name": "Field at the target", "text": dict(dose.lines())["Field at the target"]} in rows
+    assert section.data["field_V_per_m"] == 77.0
+    assert "77.0 V/m" in built.html
+
+
 def test_too_much_is_called_too_much(result):
     built = page.build(result, field=1000.0)
-    share = built.as_dict()["dose"]["percent_of_stimulator_output"]
+    share = built.as_dict()["dose"]["mso_percent"]
     assert share == pytest.approx(100.0 * result.didt_for(1000.0) / coils.stimulator_for("magstim-70mm").max_didt)
     assert share > 100.0
-    assert f"{share:.0f} %: MORE than this pair can give" in built.html
+    assert "the pair CANNOT reach it" in built.html
 
 
 def test_it_reads_as_research_and_as_no_advice(built):

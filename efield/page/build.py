@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from efield.dose import Dose, dose_of
 from efield.page import facts
 from efield.page.pictures import data_uris
 from efield.page.scalp_map import scalp_map
@@ -76,8 +77,8 @@ class Page:
         """What one wants to know first: name and text."""
         dose, field = self.data["dose"], self.data["field_at_1_A_per_us"]
         wanted = f"for {dose['wanted_V_per_m']:g} V/m at the target"
-        if dose["stimulator"] is not None:
-            wanted += f": {dose['percent_of_stimulator_output']:.0f} % of {dose['stimulator']}"
+        if dose["mso_percent"] is not None:
+            wanted += f": {dose['mso_percent']:.0f} % of {dose['stimulator']}"
         return (
             ("coil's centre on the scalp", self.words.short),
             (f"handle, {self.words.handle.twelve} at 12 o'clock", f"at {clock(self.words.handle.angle)}"),
@@ -192,9 +193,10 @@ def build(
         if not isinstance(section, Section):
             raise ValueError(f"sections must hold page.Section; got {type(section).__name__}.")
     words = pose_in_words(result.head, result.coil, result.pose, positions=positions)
-    data = _data(result, field)
+    wanted = dose_of(result, field=field)
+    data = _data(result, wanted)
     picture = figure if isinstance(figure, bytes) or figure is None else Path(figure).read_bytes()
-    own = [facts.target(data), facts.pose(data, words), facts.found(data), facts.dose(data)]
+    own = [facts.target(data), facts.pose(data, words), facts.found(data), facts.dose(wanted)]
     rest = [facts.search(data), facts.accuracy(data)]
     return Page(
         title=f"Coil placement for {result.name or 'the target'}",
@@ -209,10 +211,10 @@ def build(
     )
 
 
-def _data(result: SearchResult, field: float) -> dict[str, Any]:
+def _data(result: SearchResult, wanted: Dose) -> dict[str, Any]:
     """Return the result's own numbers and what the page adds to them."""
-    data = result.as_dict(field=field)
-    data["dose"] |= facts.output_of(result, field)
+    data = result.as_dict(field=wanted.field)
+    data["dose"] |= wanted.as_dict()
     data["search"]["positions"] = len(result.table["position"])
     data["search"]["least_value_of_a_position"] = float(result.table["value"].min())
     data["search"]["greatest_value_of_a_position"] = float(result.table["value"].max())

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import coils
 from efield.page.sections import Section
 from efield.targeting.target import list_targets
 from meshes import HeadModel
 
 if TYPE_CHECKING:
-    from efield.targeting import SearchResult
+    from efield.dose import Dose
     from efield.targeting.words import PoseInWords
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "conductivities_of",
     "dose",
     "found",
-    "output_of",
     "pose",
     "provenance",
     "search",
@@ -137,42 +135,14 @@ def found(data: Data) -> Section:
     return Section("Field", tuple(rows))
 
 
-def output_of(result: SearchResult, field: float) -> dict[str, Any]:
-    """Return the stimulator that a coil was measured with, and the share of its output that a field (V/m) takes."""
-    try:
-        stimulator = coils.stimulator_for(result.coil.name)
-    except ValueError:
-        return {"stimulator": None}
-    if stimulator.max_didt is None:
-        return {"stimulator": None}
-    return {
-        "stimulator": stimulator.label,
-        "stimulator_max_didt_A_per_s": stimulator.max_didt,
-        "percent_of_stimulator_output": 100.0 * result.didt_for(field) / stimulator.max_didt,
-        "stimulator_source": stimulator.source,
-    }
-
-
-def dose(data: Data) -> Section:
-    """Say which rate of change of the current gives the wanted field."""
-    known = data["dose"]
-    rows = [
-        ("Wanted at the target", f"{known['wanted_V_per_m']:g} V/m"),
-        ("dI/dt for it", f"{known['didt_A_per_s'] / 1e6:.1f} A/µs"),
-    ]
-    if known["stimulator"] is None:
-        rows.append(("Stimulator", "no measured pair with this coil is known; dI/dt alone can be given"))
-    else:
-        share = known["percent_of_stimulator_output"]
-        reach = "" if share <= 100.0 else ": MORE than this pair can give"
-        limit = known["stimulator_max_didt_A_per_s"] / 1e6
-        rows += [
-            ("Of the stimulator's output", f"{share:.0f} %{reach}"),
-            ("Stimulator", f"{known['stimulator']}, {limit:.1f} A/µs at full output"),
-            ("Measured by", known["stimulator_source"]),
-        ]
+def dose(wanted: Dose) -> Section:
+    """Say which rate of change of the current gives the wanted field, and what of the stimulator's output that is."""
+    told = Section.of("Output for the wanted field", wanted)
+    rows = list(told.rows)
+    if wanted.stimulator is not None and wanted.stimulator.source:
+        rows.insert(4, ("Full output from", wanted.stimulator.source))
     text = "The output at which the model reaches the wanted field. It is neither a motor threshold nor advice."
-    return Section("Output for the wanted field", tuple(rows), text=text)
+    return Section(told.title, tuple(rows), text=text, data=told.data)
 
 
 def _percent(share: float) -> str:

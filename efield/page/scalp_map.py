@@ -92,6 +92,10 @@ def _names(place: Callable[[F64], F64], positions: Mapping[str, F64], point: F64
         x, y = place(spot)[0]
         if (spot - point) @ outward < -_BEHIND or not (_EDGE < x < _SIZE - _EDGE and _EDGE < y < _SIZE - 4.0):
             continue
+        if (x < 95.0 and y > _SIZE - 40.0) or (
+            abs(x - 0.5 * _SIZE) < 60.0 and y < 34.0
+        ):  # over the scale bar, the nose
+            continue
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="white" stroke="{_INK}" stroke-width="1.6"/>'
             f'<text x="{x:.1f}" y="{y - 7:.1f}" class="name">{escape(name)}</text>'

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Section"]
+__all__ = ["Section", "Told"]
+
+
+class Told(Protocol):
+    """What can be told as a table: `efield.dose.Dose`, a session plan, the robustness of a placement."""
+
+    def lines(self) -> Iterable[tuple[str, str]]:
+        """Return name and text of each line of a table."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain data for JSON."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +60,21 @@ class Section:
                 raise ValueError(f"picture of {self.title!r} must be the bytes of a PNG file; got something else.")
             if not self.alt:
                 raise ValueError(f"alt of {self.title!r} must say what the picture shows; got no words.")
+
+    @classmethod
+    def of(cls, title: str, told: Told, *, text: str = "", picture: bytes | None = None, alt: str = "") -> Section:
+        """Return the section about something that tells itself: its lines, and its numbers for the JSON.
+
+        Parameters
+        ----------
+        title : str
+            Heading.
+        told : Told
+            For example a dose, a session plan or the robustness of a placement.
+        text, picture, alt
+            See `Section`.
+        """
+        return cls(title, tuple(told.lines()), text=text, picture=picture, alt=alt, data=told.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the section as plain data for JSON, the picture by its words."""

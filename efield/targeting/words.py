@@ -124,6 +124,9 @@ class PoseInWords:
             lines["Mark the scalp"] = "Coil centre over {:.1f}, {:.1f}, {:.1f} mm (x right, y front, z up).".format(
                 *(np.round(self.point, 1) + 0.0)
             )
+        lines["Height"] = (
+            f"The middle of the housing's head side is {self.gap:.1f} mm over the point, along the coil's axis."
+        )
         lines["Turn the coil"] = say_direction("The handle points", self.handle)
         lines["Tilt"] = self._say_tilt()
         lines["Current"] = say_direction(
