@@ -152,6 +152,18 @@ def test_many_pulses_cost_no_solves_of_their_own(solver, coil, targets, optimum,
     assert np.ptp(found.values[:, 0]) > 0.3 * found.values[:, 0].max()
 
 
+def test_a_search_brings_its_own_fields(small_solver, small_result, monkeypatch):
+    """With the result of a search for these targets nothing is solved again, and its pose has the search's field."""
+    monkeypatch.setattr(
+        type(small_solver.operator), "solve_transposed", lambda *_, **__: pytest.fail("solved again for the targets")
+    )
+    found = simulate_session(
+        small_solver, small_result.coil, [recorded(small_result.pose)], small_result.targets, optimum=small_result
+    )
+    assert found.shares[0, 0] == pytest.approx(1.0, rel=1e-9)
+    assert found.values[0, 0] == pytest.approx(small_result.field_at_target, rel=3e-3)  # that one is solved directly
+
+
 def test_the_transform_takes_recordings_to_the_head(session, solver, coil, poses, targets):
     """Recorded in other coordinates, with the motion back: the same session."""
     motion = np.eye(4)

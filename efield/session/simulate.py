@@ -238,11 +238,10 @@ def _fields(
     say: Callable[[str, int, int], None],
 ) -> TargetField:
     """Return the targets' mean field for any pose: that of the search, if it was for these targets on this head."""
-    if isinstance(optimum, SearchResult):
-        known = getattr(optimum, "fields", None)
-        same = tuple(map(id, getattr(optimum, "targets", ()))) == tuple(map(id, targets))
-        if isinstance(known, TargetField) and same and known.head is solver.head:
-            return known
+    if isinstance(optimum, SearchResult) and optimum.fields.head is solver.head:
+        same = len(optimum.targets) == len(optimum.fields.patches) == len(targets)
+        if same and all(own is other for own, other in zip(optimum.targets, targets, strict=True)):
+            return optimum.fields
     patches = [target.on(solver.head) for target in targets]
     return TargetField(solver, patches, progress=lambda done, total: say("reciprocity", done, total))
 
