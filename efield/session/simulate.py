@@ -15,6 +15,7 @@ from efield.navigation import RecordedPose, Recording
 from efield.session.gaps import casing_gaps, signed_distances
 from efield.session.result import COUNTED, IN_HEAD, OFF_HEAD, Session
 from efield.targeting import SearchResult, Target
+from efield.targeting.patch import Patch
 from efield.targeting.target_field import TargetField
 from meshes import HeadModel, Pose
 
@@ -238,12 +239,18 @@ def _fields(
     say: Callable[[str, int, int], None],
 ) -> TargetField:
     """Return the targets' mean field for any pose: that of the search, if it was for these targets on this head."""
-    if isinstance(optimum, SearchResult) and optimum.fields.head is solver.head:
-        same = len(optimum.targets) == len(optimum.fields.patches) == len(targets)
-        if same and all(own is other for own, other in zip(optimum.targets, targets, strict=True)):
-            return optimum.fields
     patches = [target.on(solver.head) for target in targets]
+    if isinstance(optimum, SearchResult) and optimum.fields.head is solver.head:
+        known = optimum.fields.patches
+        # A search has other patches too: parts of targets, or places to spare.
+        if len(known) == len(patches) and all(_same(own, other) for own, other in zip(patches, known, strict=True)):
+            return optimum.fields
     return TargetField(solver, patches, progress=lambda done, total: say("reciprocity", done, total))
+
+
+def _same(first: Patch, second: Patch) -> bool:
+    """Tell whether two patches average alike."""
+    return np.array_equal(first.points, second.points) and np.array_equal(first.weights, second.weights)
 
 
 def _means(fields: TargetField, coil: Coil, rotations: F64, origins: F64, say: Callable[[str, int, int], None]) -> F64:
