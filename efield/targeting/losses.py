@@ -130,6 +130,8 @@ class Robustness:
         Field at the target over the planned one, for each sample.
     curves : mapping of str to Curve
         Against the size of an error of each kind.
+    counted : str
+        What counts as the field at the target, in words.
     gap : float
         Planned distance from casing to scalp along the coil's axis (mm).
     seed : int
@@ -145,6 +147,7 @@ class Robustness:
     alone: Mapping[str, Loss]
     shares: F64
     curves: Mapping[str, Curve]
+    counted: str
     gap: float
     seed: int
     map: RobustnessMap | None = None
@@ -172,6 +175,7 @@ class Robustness:
         lows = ", ".join(f"{_CAUSES[kind]} {_percent(1.0 - self.alone[kind].low)}" for kind in KINDS)
         found = [
             ("Errors of placement", f"{self.error.text}: {self.error.say()}"),
+            ("Field that counts", self.counted),
             (
                 "Expected field",
                 f"{_percent(total.expected, total.expected_error)} of that of the planned placement "
@@ -194,6 +198,7 @@ class Robustness:
         """Return plain data for JSON."""
         return {
             "placement_error": self.error.as_dict(),
+            "counted": self.counted,
             "samples": len(self.shares),
             "seed": self.seed,
             "casing_to_scalp_along_axis_mm": self.gap,

@@ -128,6 +128,7 @@ def robustness(
         total=Loss.of(parts[0]),
         alone={kind: Loss.of(part) for kind, part in zip(KINDS, parts[1:5], strict=True)},
         shares=parts[0],
+        counted=_counted(target),
         curves={kind: _curve(kind, part) for kind, part in zip(_AXES, parts[5:], strict=True)},
         gap=seat.gap,
         seed=seed,
@@ -211,6 +212,18 @@ def map_of_result(
         low=np.quantile(scores[:, 1:], LOW, axis=1),
         samples=samples,
     )
+
+
+def _counted(targets: Target | Sequence[Target] | None) -> str:
+    """Say what `score_of` counts."""
+    group = (targets,) if isinstance(targets, Target) else tuple(targets or ())
+    along = [target.direction is not None for target in group]
+    several = f", the least of {len(group)} targets" if len(group) > 1 else ""
+    if along and all(along):
+        return f"mean E over the target along the wanted direction{several}"
+    if any(along):
+        return f"mean E over the target along the wanted direction, or its magnitude where none is wanted{several}"
+    return f"magnitude of the mean E over the target: that a turned coil turns the field does not count{several}"
 
 
 def _thinned(points: F64, apart: float) -> NDArray[np.int64]:

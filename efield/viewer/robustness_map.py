@@ -100,7 +100,7 @@ def _compose(robustness: Robustness, places: RobustnessMap, focus: FloatArray | 
             axes = figure.add_axes(box)
             _draw_map(axes, figure.add_axes(colours), robustness, places.positions, getattr(places, name), focus)
             title(axes, letter, _TITLES[name])
-        _draw_facts(figure.add_axes(_FACTS), robustness)
+        _draw_facts(figure.add_axes(_FACTS), robustness, places)
         # One scale for all four, so that the kinds of error can be compared at a glance.
         lowest = min(curve.least.min() for curve in robustness.curves.values())
         for letter, (kind, left) in zip("CDEF", _CURVES, strict=True):
@@ -208,7 +208,7 @@ def _draw_spread(axes: Axes, robustness: Robustness) -> None:
     title(axes, "G", "all errors together")
 
 
-def _draw_facts(axes: Axes, robustness: Robustness) -> None:
+def _draw_facts(axes: Axes, robustness: Robustness, places: RobustnessMap) -> None:
     """Write the numbers and the legend beside the maps."""
     axes.set_axis_off()
     y = 1.0
@@ -216,6 +216,7 @@ def _draw_facts(axes: Axes, robustness: Robustness) -> None:
         ("★", "planned placement"),
         ("◇", "greatest value of the map (contours: shares of it)"),
         ("○", "target, seen along the coil's axis"),
+        ("", f"maps: {places.samples} errors at each of {len(places.planned)} places"),
     )
     lines = [line for line in robustness.lines() if not line[0].startswith("Origin")]
     for name, value in lines:
@@ -224,5 +225,5 @@ def _draw_facts(axes: Axes, robustness: Robustness) -> None:
         axes.text(0.0, y - 0.045, text, transform=axes.transAxes, fontsize=11, color=INK, va="top")
         y -= 0.045 + 0.041 * (1 + text.count("\n")) + 0.022
     for mark, words in marks:
-        axes.text(0.0, y, f"{mark}  {words}", transform=axes.transAxes, fontsize=11, color="#5a6472", va="top")
+        axes.text(0.0, y, f"{mark}  {words}".strip(), transform=axes.transAxes, fontsize=11, color="#5a6472", va="top")
         y -= 0.043
