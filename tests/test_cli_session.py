@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import typer
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
 import coils
 import efield
 import meshes
+from efield.cli import app
 from efield.cli.session import run
 from efield.cli.terminal import complaints
 from efield.navigation import write_poses
@@ -146,6 +148,40 @@ def test_the_optimum_of_another_head_is_told(
     assert "name the stimulator to get V/m for it" in notes
 
 
+def test_the_command_passes_on_what_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import efield.cli.session as module
+
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(module, "run", lambda file, **more: asked.append((file, more)))
+    assert CliRunner().invoke(app, ["session", "a/pulses.xml"]).exit_code == 0
+    words = "session b.txt --target m1-leg --target s1-leg --side both --coil c --head h --resolution fast --system s"
+    words += " --transform T.txt --optimum o.json --stimulator 150 --out x --target-radius 7 --no-figure"
+    assert CliRunner().invoke(app, words.split()).exit_code == 0
+    (file, settings), (other, more) = asked
+    assert (file, settings["out"], settings["target_names"]) == (
+        Path("a/pulses.xml"),
+        Path("session-pulses"),
+        ["m1-hand"],
+    )
+    assert (settings["side"], settings["radius"], settings["figure"], settings["system"]) == ("left", 5.0, True, None)
+    assert other == Path("b.txt")
+    assert more == {
+        "target_names": ["m1-leg", "s1-leg"],
+        "side": "both",
+        "coil_name": "c",
+        "head_name": "h",
+        "resolution": "fast",
+        "system": "s",
+        "transform": Path("T.txt"),
+        "optimum": Path("o.json"),
+        "stimulator_name": "150",
+        "out": Path("x"),
+        "radius": 7.0,
+        "figure": False,
+        "conductivities": None,
+    }
+
+
 FAR = {"far": Pose.from_axes((0, 0, 500), z=(0, 0, -1), y=(0, 1, 0))}
 DEEP = {"deep": Pose.from_axes((0, 0, 20), z=(0, 0, -1), y=(0, 1, 0))}
 SCALED = np.diag([0.001, 0.001, 0.001, 1.0])
@@ -168,7 +204,7 @@ SCALED = np.diag([0.001, 0.001, 0.001, 1.0])
         ("b.txt", {"target_names": ["nosuch"]}, "TARGET must be one of 'm1-hand'"),
         ("b.txt", {"target_names": ["m1-leg"]}, "m1-leg"),
         ("b.txt", {"side": "up"}, "--side must be one of 'left', 'right', 'both'; got 'up'"),
-        ("b.txt", {"radius": -1.0}, "--radius must be a positive number; got -1.0"),
+        ("b.txt", {"radius": -1.0}, "--target-radius must be a positive number; got -1.0"),
         ("b.txt", {"transform": Path("nosuch.txt")}, "--transform must be a file with a 4 x 4 matrix; got nosuch.txt"),
         ("b.txt", {"transform": Path("empty.txt")}, "--transform must be a file with a 4 x 4 matrix; got empty.txt"),
         ("b.txt", {"transform": Path("words.txt")}, "--transform must be a file with a 4 x 4 matrix; got words.txt"),

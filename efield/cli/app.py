@@ -182,6 +182,88 @@ def simulate(
         )
 
 
+@app.command(
+    epilog="""
+Examples:
+
+- **efield session pulses.xml --optimum m1-hand-left/summary.json** : what every pulse brought to the left M1 hand
+- **efield session samples.txt --transform to-head.txt --coil magventure-mc-b70 --stimulator magventure-mc-b70** :
+  recorded in the coordinates of another image; per cent of the stimulator's output become V/m
+- **efield session pulses.xml --target m1-hand --target s1-hand --side both** : four targets
+
+The folder then holds `session.csv` (a row for each pulse), `session.json` (the same and all behind it) and
+`figure.png`. Pulses off the head are listed and not counted. How the file's axes were understood is printed first.
+"""
+)
+def session(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Recorded poses: Brainsight, Localite, Softaxic, visor2 or SimNIBS."),
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="Region, default m1-hand; may be repeated; `efield targets` lists them."),
+    ] = None,
+    side: Annotated[str, typer.Option("--side", help="Hemisphere: left, right or both.")] = "left",
+    coil: Coil = "magstim-70mm",
+    head: Head = "pycortex",
+    resolution: Resolution = "standard",
+    conductivity: Conductivity = None,
+    conductivities: Conductivities = None,
+    system: Annotated[
+        str | None,
+        typer.Option(
+            "--system", help="brainsight, localite, softaxic, visor2 or simnibs; default: told from the text."
+        ),
+    ] = None,
+    transform: Annotated[
+        Path | None,
+        typer.Option(
+            "--transform",
+            help="Rigid motion, 4 x 4 (mm), from the recording's coordinates to the head's, in .txt, .csv, .json or "
+            ".npy; default: they are the same.",
+        ),
+    ] = None,
+    optimum: Annotated[
+        Path | None, typer.Option("--optimum", help="Pose to compare with: summary.json of a search, or a matrix.")
+    ] = None,
+    stimulator: Annotated[
+        str | None,
+        typer.Option(
+            "--stimulator",
+            help="Turns recorded per cent into dI/dt: a coil whose stimulator was measured, such as magventure-mc-b70, "
+            "or dI/dt at 100 % (A/µs).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the result; default: ./session-FILE. Never overwritten.")
+    ] = None,
+    radius: Annotated[float, typer.Option("--target-radius", help="Cortex within it counts as the target (mm).")] = 5.0,
+    figure: Figure = True,
+) -> None:
+    """Simulate a recorded session: what every pulse brought to the targets."""
+    from efield.cli.names import read_conductivities
+    from efield.cli.session import run
+
+    with complaints():
+        run(
+            file,
+            system=system,
+            coil_name=coil,
+            head_name=head,
+            resolution=resolution,
+            target_names=target or ["m1-hand"],
+            side=side,
+            radius=radius,
+            optimum=optimum,
+            transform=transform,
+            stimulator_name=stimulator,
+            out=out or Path(f"session-{file.stem}"),
+            figure=figure,
+            conductivities=read_conductivities(conductivities, conductivity or []),
+        )
+
+
 @app.command()
 def heads() -> None:
     """List the heads that ship with the package or were imported, and the tables of conductivities."""

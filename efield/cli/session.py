@@ -84,7 +84,7 @@ def run(
     from meshes import arrays
 
     check_folder(out)
-    arrays.positive(radius, "--radius")
+    arrays.positive(radius, "--target-radius")
     sides = ("left", "right") if side == "both" else (arrays.choice(side, "--side", ("left", "right", "both")),)
     for name in target_names:
         check_names(target=name)
