@@ -253,6 +253,7 @@ def test_pictures_are_inside_with_their_words(result, tmp_path):
         kind, _, content = image["src"].partition(",")
         assert kind == "data:image/png;base64"
         assert base64.b64decode(content) == original
+    assert [path[-1] for tag, _, path in read(built.html).elements if tag == "img"] == ["div", "figure"]
     assert {"share": 0.96} in [part["data"] for part in built.as_dict()["page"]["sections"]]
     assert (
         built.html.index("Output for the wanted field")
@@ -270,6 +271,8 @@ def test_the_page_stays_below_five_megabytes(result, rng):
     text = page.build(result, figure=png(), sections=parts).html
     assert len(text.encode()) < 5_000_000
     images = [values["src"] for tag, values, _ in read(text).elements if tag == "img"]
+    wide = [path[-1] for tag, _, path in read(text).elements if tag == "img"]
+    assert wide == ["div", "div", "div"]  # which scroll sideways on a narrow screen
     assert [image.split(";")[0] for image in images] == ["data:image/png", "data:image/jpeg", "data:image/jpeg"]
     with Image.open(io.BytesIO(base64.b64decode(images[1].partition(",")[2]))) as opened:
         assert opened.size[0] / opened.size[1] == pytest.approx(4 / 3, abs=0.01)
@@ -378,6 +381,27 @@ def test_two_targets_are_both_told(result):
     assert built.title == "Coil placement for m1-hand left and right"
     rings = [c for c in ET.fromstring(built.drawing).iter(f"{SVG}circle") if c.get("r") == "7"]
     assert len(rings) == 2
+    assert not unknown_numbers(built.html, built.as_dict())[0]
+
+
+def test_positions_where_the_coil_cannot_go_are_left_out(result):
+    values = result.table["value"].copy()
+    values[:2] = np.nan, -np.inf
+    table = {**result.table, "value": values}
+    built = page.build(replace(result, table=table))
+    dots = list(ET.fromstring(built.drawing).find(f"{SVG}g").find(f"{SVG}g").iter(f"{SVG}circle"))
+    assert len(dots) == len(values) - 2
+    json.dumps(built.as_dict(), allow_nan=False)
+    nowhere = page.build(replace(result, table={**table, "value": np.full_like(values, np.nan)}))
+    assert nowhere.as_dict()["search"]["least_value_of_a_position"] is None
+    read(nowhere.html)
+
+
+def test_a_wanted_direction_is_told(result):
+    built = page.build(replace(result, targets=(replace(result.target, direction=result.vector_at_target),)))
+    rows = {row["name"]: row["text"] for part in built.as_dict()["page"]["sections"] for row in part["rows"]}
+    assert rows["Wanted"].startswith("E along (")
+    assert rows["E along the wanted direction at the target"].startswith(f"{result.field_at_target:#.4g} V/m")
     assert not unknown_numbers(built.html, built.as_dict())[0]
 
 

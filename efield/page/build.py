@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from efield.dose import Dose, dose_of
@@ -216,8 +217,10 @@ def _data(result: SearchResult, wanted: Dose) -> dict[str, Any]:
     data = result.as_dict(field=wanted.field)
     data["dose"] |= wanted.as_dict()
     data["search"]["positions"] = len(result.table["position"])
-    data["search"]["least_value_of_a_position"] = float(result.table["value"].min())
-    data["search"]["greatest_value_of_a_position"] = float(result.table["value"].max())
+    values = result.table["value"]
+    reached = values[np.isfinite(values)]  # elsewhere the coil cannot go, or the objective forbids it
+    data["search"]["least_value_of_a_position"] = float(reached.min()) if len(reached) else None
+    data["search"]["greatest_value_of_a_position"] = float(reached.max()) if len(reached) else None
     data["conductivities"] = facts.conductivities_of(result.head)
     return data
 

@@ -39,7 +39,7 @@ CAVEATS = (
     "The electric field is not the physiological effect. Thresholds depend on the pulse, on the state of the brain, on "
     "medication and on much else that is not modelled.",
     "Positions of the 10-20 system are as good as the four landmarks of the head: a preauricular point that is a "
-    "centimetre off moves C3 by half of that.",
+    "centimetre off moves C3 by more than half of that.",
 )
 """What every reader has to know."""
 

@@ -61,6 +61,11 @@ class Section:
             if not self.alt:
                 raise ValueError(f"alt of {self.title!r} must say what the picture shows; got no words.")
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether the picture is so wide (pixels) that a narrow screen has to show it in parts to be legible."""
+        return self.picture is not None and int.from_bytes(self.picture[16:20], "big") > _WIDE
+
     @classmethod
     def of(cls, title: str, told: Told, *, text: str = "", picture: bytes | None = None, alt: str = "") -> Section:
         """Return the section about something that tells itself: its lines, and its numbers for the JSON.
@@ -86,6 +91,8 @@ class Section:
             "data": dict(self.data),
         }
 
+
+_WIDE = 1000
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """How a PNG file begins."""
