@@ -1,6 +1,6 @@
 """Electric field of transcranial magnetic stimulation in a head, and the best coil placement for a target."""
 
-from efield import analytic, metrics, navigation
+from efield import analytic, dose, metrics, navigation, objectives, protocols
 from efield._version import __version__
 from efield.bem import BemSolver
 from efield.fields import EField, ErrorEstimate
@@ -16,10 +16,13 @@ __all__ = [
     "Target",
     "__version__",
     "analytic",
+    "dose",
     "list_targets",
     "metrics",
     "navigation",
+    "objectives",
     "optimize",
     "place",
+    "protocols",
     "simulate",
 ]

@@ -15,6 +15,9 @@ __all__ = ["Certificate", "certify"]
 _SAFETY = 2.0
 """A cell's slopes are taken as so many times the greatest that its samples show."""
 
+_USEFUL = 0.05
+"""A greater gap is said to be of no use."""
+
 _AT_ONCE = 4096
 """Cells split at once, those with the highest bounds first."""
 
@@ -40,9 +43,15 @@ class Certificate:
     @property
     def text(self) -> str:
         """One sentence for people."""
+        source = f"{self.placements:,} sampled placements tell (their slopes, doubled; no mathematical proof)"
+        if self.gap <= _USEFUL:
+            return (
+                f"No legal placement in the range searched is better by more than {100.0 * self.gap:.2g} %, as far as "
+                f"{source}"
+            )
         return (
-            f"No legal placement in the range searched is better by more than {100.0 * self.gap:.2g} %, as far as "
-            f"{self.placements:,} sampled placements tell (their slopes, doubled; no mathematical proof)"
+            f"The range is too wide for a bound of use: others could be better by {100.0 * self.gap:.0f} %, as far as "
+            f"{source}; search without tilt, or a smaller radius, for a closer one"
         )
 
     def as_dict(self) -> dict[str, float | int | str]:
@@ -52,7 +61,7 @@ class Certificate:
 
 def certify(
     scores: Callable[[F64], F64],
-    legal: Callable[[F64], NDArray[np.bool_]],
+    legal: Callable[[F64, F64], NDArray[np.bool_]],
     points: F64,
     values: F64,
     slopes: F64,
@@ -67,9 +76,11 @@ def certify(
 
     Parameters
     ----------
-    scores, legal : callable
-        From points of the search, shape (n, n_dimensions), to scores, and to whether they are within the range
-        searched: cells reach a little beyond it.
+    scores : callable
+        From points of the search, shape (n, n_dimensions), to scores.
+    legal : callable
+        From the middles and half the edges of cells, both of shape (n, n_dimensions), to whether some part of each is
+        within the range searched; cells at its border reach a little beyond it.
     points, values : ndarray, shape (n, n_dimensions), (n,)
         Middles of the cells that cover the range, and their scores.
     slopes : ndarray, shape (n, n_dimensions)
@@ -96,9 +107,9 @@ def certify(
     -----
     Branch and bound with a Lipschitz bound in each cell: what lies in it exceeds its middle by at most the sum of half
     its edges times the slopes (S. A. Piyavskii, USSR Comput. Math. Math. Phys. 12(4):57-67, 1972); cells are cut in
-    three, as in D. R. Jones, C. D. Perttunen and B. E. Stuckman, J. Optim. Theory Appl. 79:157-181 (1993). The slopes are
-    estimates: the greatest differences between samples around the cell, doubled. The field is smooth in the pose of the
-    coil, which makes them good ones; where another part of the casing begins to touch it is continuous.
+    three, as in D. R. Jones, C. D. Perttunen and B. E. Stuckman, J. Optim. Theory Appl. 79:157-181 (1993). The slopes
+    are estimates: the greatest differences between samples around the cell, doubled. The field is smooth in the pose of
+    the coil, which makes them good ones; where another part of the casing begins to touch it is continuous.
     """
     value, better, done, finest = found, None, 0, float(widths[0])
     edges = np.broadcast_to(widths, points.shape).copy()
@@ -121,7 +132,7 @@ def certify(
         fresh = scores(sides)
         done += len(fresh)
         finest = min(finest, float(thirds[:, 0].min()))
-        inside = np.where(legal(sides), fresh, -np.inf)
+        inside = np.where(legal(sides, np.zeros_like(sides)), fresh, -np.inf)
         if inside.max() > value:
             value, better = float(inside.max()), sides[int(inside.argmax())]
         steep = slopes[first].copy()
@@ -134,6 +145,7 @@ def certify(
         upper = three[1] + 0.5 * np.einsum("nd,nd->n", steep, thirds)
         # A part can hold no more than the whole may.
         upper = np.minimum(upper, np.tile(bound[first], 3))
+        upper[~legal(three[0], 0.5 * thirds)] = -np.inf
         points, values = np.concatenate([points[kept], three[0]]), np.concatenate([values[kept], three[1]])
         slopes, edges = np.concatenate([slopes[kept], steep]), np.concatenate([edges[kept], thirds])
         bound = np.concatenate([bound[kept], upper])

@@ -183,10 +183,11 @@ class Landscape:
         )
         return Placement(*map(float, row_of(result.x))), -float(result.fun)
 
-    def within(self, points: F64) -> NDArray[np.bool_]:
-        """Tell which placements (u, v, angle, tilt_x, tilt_y) are within the range searched."""
-        near: NDArray[np.bool_] = np.hypot(points[:, 0], points[:, 1]) <= self.space.radius
-        upright: NDArray[np.bool_] = np.hypot(points[:, 3], points[:, 4]) <= self.space.tilt * (1.0 + 1e-12)
+    def within(self, points: F64, halves: F64 | float = 0.0) -> NDArray[np.bool_]:
+        """Tell which cells about placements (u, v, angle, tilt_x, tilt_y) have a part within the range searched."""
+        least = np.maximum(np.abs(points) - halves, 0.0)
+        near: NDArray[np.bool_] = np.hypot(least[:, 0], least[:, 1]) <= self.space.radius
+        upright: NDArray[np.bool_] = np.hypot(least[:, 3], least[:, 4]) <= self.space.tilt * (1.0 + 1e-12)
         return near & upright
 
     def certify(self, score: float, *, wanted: float) -> tuple[Certificate, Placement | None]:
@@ -204,22 +205,22 @@ class Landscape:
             for tilt in range(n_tilts):
                 # The greatest change to any of the tilts beside it.
                 near = np.abs(space.tilts - space.tilts[tilt]).max(axis=1) < 1.5 * tilted
-                change = np.abs(values[:, near] - values[:, tilt : tilt + 1]).max(axis=1)
+                change = np.abs(values[:, near] - values[:, [tilt]]).max(axis=1)
                 slopes[:, tilt, :, 3:] = (change / tilted)[:, :, None]
         # Cells that cannot matter are dropped before their middles are written out: there can be millions.
         bound = values + slopes[..., :used] @ widths[:used]
-        site, tilt, angle = np.nonzero(bound > score * (1.0 + wanted))
-        points = np.column_stack([space.offsets[site], space.angles[angle], space.tilts[tilt]])[:, :used]
+        site, leaning, angle = np.nonzero(bound > score * (1.0 + wanted))
+        points = np.column_stack([space.offsets[site], space.angles[angle], space.tilts[leaning]])[:, :used]
 
         def rows(some: F64) -> F64:
             return np.column_stack([some, np.zeros((len(some), 5 - used))])
 
         certificate, better = certify(
             lambda some: self.scores_of(rows(some)),
-            lambda some: self.within(rows(some)),
+            lambda some, halves: self.within(rows(some), rows(halves)),
             points,
-            values[site, tilt, angle],
-            slopes[site, tilt, angle][:, :used],
+            values[site, leaning, angle],
+            slopes[site, leaning, angle][:, :used],
             widths[:used],
             found=score,
             wanted=wanted,

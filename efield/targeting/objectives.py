@@ -109,7 +109,11 @@ def strength(*, of: str = "weakest") -> Objective:
 
         return Prepared(_patches(head, targets), score)
 
-    return Objective(name="strength", text=f"field at the target ({of} of several) per A/us", prepare=prepare)
+    return Objective(
+        name="strength",
+        text="field at the target per A/us" + (", mean of several" if of == "mean" else ", of several the weakest"),
+        prepare=prepare,
+    )
 
 
 def across_wall() -> Objective:
