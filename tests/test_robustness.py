@@ -158,17 +158,20 @@ def test_moves_are_what_they_are_called(disturber, result):
     assert along[2] @ result.pose.y_axis > 11.0, "and a quarter of a turn on its y"
 
 
-def test_no_sample_puts_the_casing_into_the_scalp(disturber, head, coil, result):
-    """Winding numbers of the casing's vertices, which the clearance does not use."""
-    seat = disturber.seat(result.pose)
-    moves = LARGE.moves(sample_normals(64, 1))
-    for rotation, origin in zip(*disturber.poses(seat, moves), strict=True):
+def test_no_sample_puts_the_casing_into_the_scalp(disturber, head, coil):
+    """Winding numbers, which the clearance does not use: of the casing in the scalp, and of the scalp in the casing."""
+    tilted = PlacementError(position=8.0, angle=12.0, tilt=12.0)
+    seat = disturber.seat(efield.place(head, RADIUS * UP, distance=1.0, coil=coil))
+    corners = np.concatenate([head.scalp.vertices, head.scalp.centroids])
+    into = 0
+    for rotation, origin in zip(*disturber.poses(seat, tilted.moves(sample_normals(64, 1))), strict=True):
         casing = coil.casing.vertices @ rotation.T + origin
         assert winding_numbers(casing, head.scalp).max() < 0.5
-    corners = np.concatenate([head.scalp.vertices, head.scalp.centroids])
-    for rotation, origin in zip(*disturber.poses(seat, moves), strict=True):
-        inside = winding_numbers(np.ascontiguousarray((corners - origin) @ rotation), coil.casing)
-        assert np.abs(inside).max() < 0.5
+        assert np.abs(winding_numbers(np.ascontiguousarray((corners - origin) @ rotation), coil.casing)).max() < 0.5
+        # The same tilt at the planned gap under the centre alone would not do.
+        height = (origin - seat.contact) @ -rotation[:, 2]
+        into += winding_numbers(casing + (height - seat.gap) * rotation[:, 2], head.scalp).max() > 0.5
+    assert into > 5
 
 
 # ------------------------------------------------------------------------------------------------------ losses
