@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ class Recording:
     poses: tuple[RecordedPose, ...]
     untracked: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def pulses(self) -> tuple[RecordedPose, ...]:
         """The poses recorded with a pulse, "sample" and "trigger"; all of them if the file holds only planned ones."""
         return tuple(pose for pose in self.poses if pose.kind in ("sample", "trigger")) or self.poses
