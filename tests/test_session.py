@@ -1,4 +1,4 @@
-"""Sessions of recorded pulses: fields by another route, distances by another library, numbers by hand."""
+"""Sessions of recorded pulses: fields by another route, transforms, statistics and files by hand."""
 
 import csv
 import dataclasses
@@ -17,12 +17,9 @@ from coils import Stimulator
 from efield.bem.solver import BemSolver
 from efield.navigation import RecordedPose, Recording
 from efield.session import Session, simulate_session
-from efield.session.gaps import casing_gaps, signed_distances
 from efield.session.words import doubts, facts
 from meshes import Pose
-
-RADIUS = 90.0
-SPOT = np.array([-0.5, 0.1, 0.86]) / np.linalg.norm([-0.5, 0.1, 0.86])
+from tests.session_cases import RADIUS, SPOT, eight, moved, recorded
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +34,7 @@ def solver(head) -> BemSolver:
 
 @pytest.fixture(scope="module")
 def coil() -> coils.Coil:
-    """Return two wings of four dipoles each in a flat box: what a figure-of-eight is, with few sources."""
-    ring = np.array([[30.0, 0, -6], [60, 0, -6], [45, 15, -6], [45, -15, -6]])
-    positions = np.concatenate([ring, ring * [-1, 1, 1]])
-    moments = np.concatenate([np.tile([0, 0, 0.002], (4, 1)), np.tile([0, 0, -0.002], (4, 1))])
-    return coils.Coil(positions=positions, moments=moments, name="eight", casing=box(70.0, 40.0, 12.0), max_didt=1e8)
-
-
-def box(x: float, y: float, depth: float) -> meshes.Surface:
-    """Return a closed box with its head side at z = 0."""
-    corners = np.array([[i, j, k] for k in (-depth, 0.0) for j in (-y, y) for i in (-x, x)])
-    faces = [[0, 2, 3], [0, 3, 1], [4, 5, 7], [4, 7, 6], [0, 1, 5], [0, 5, 4], [2, 6, 7], [2, 7, 3], [0, 4, 6]]
-    faces += [[0, 6, 2], [1, 3, 7], [1, 7, 5]]
-    return meshes.Surface(corners, np.array(faces, dtype=np.int32), "casing")
+    return eight()
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +49,6 @@ def targets() -> tuple[efield.Target, ...]:
 @pytest.fixture(scope="module")
 def optimum(head, coil) -> Pose:
     return efield.place(head, RADIUS * SPOT, handle=(0.0, -1.0, 0.3), distance=5.0, coil=coil)
-
-
-def moved(pose: Pose, *, shift=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0)) -> Pose:
-    """Shift (mm) and turn (degrees, a rotation vector) a pose in the coil's own frame."""
-    change = np.eye(4)
-    change[:3, :3] = Rotation.from_rotvec(np.radians(turn)).as_matrix()
-    change[:3, 3] = shift
-    return Pose(pose.matrix @ change)
-
-
-def recorded(pose: Pose, name: str = "p", **more: object) -> RecordedPose:
-    return RecordedPose(name=name, pose=pose, kind="trigger", **more)
 
 
 @pytest.fixture(scope="module")
@@ -193,53 +166,6 @@ def test_a_wanted_direction_counts_its_component(session, targets):
     np.testing.assert_allclose(session.values[0, 0], np.linalg.norm(session.vectors[0, 0]), rtol=1e-12)
     assert abs(session.values[2, 1]) < 0.5 * session.values[0, 1]  # a quarter turn
     assert session.magnitudes[2, 1] > abs(session.values[2, 1])
-
-
-# --------------------------------------------------------------------------------------------------- distances
-
-
-def test_gaps_are_those_of_another_library(head, coil, optimum, rng):
-    """VTK's signed distance of finely cut casings, over poses that cut, touch, and stand off askew."""
-    import pyvista
-
-    scalp = pyvista.PolyData.from_regular_faces(head.scalp.vertices, head.scalp.triangles)
-    fine = pyvista.PolyData.from_regular_faces(coil.casing.vertices, coil.casing.triangles).subdivide(7)
-    for _ in range(6):
-        pose = moved(optimum, shift=rng.normal(size=3) * [10, 10, 6], turn=rng.normal(size=3) * 8.0)
-        placed = pyvista.PolyData(pose.apply(np.asarray(fine.points, dtype=np.float64)))
-        wanted = placed.compute_implicit_distance(scalp)["implicit_distance"].min()
-        found = casing_gaps(head, coil, pose.rotation[None], pose.origin[None])[0]
-        assert found == pytest.approx(wanted, abs=0.1)
-
-
-def test_gaps_of_two_balls_are_known(head):
-    """A ball over a ball: centres apart less both radii, in and out of it; facets of both are below 2.5 mm deep."""
-    ball = meshes.sphere_head([20.0], [0.3], subdivisions=3).scalp
-    coil = coils.Coil(positions=[[0, 0, 0]], moments=[[0, 0, 1.0]], name="ball", casing=ball)
-    apart = np.array([150.0, 115.0, 110.0, 100.0])
-    found = casing_gaps(head, coil, np.tile(np.eye(3), (4, 1, 1)), apart[:, None] * SPOT)
-    np.testing.assert_allclose(found, apart - RADIUS - 20.0, atol=2.5)
-    assert found[3] < -7.0
-    np.testing.assert_allclose(np.diff(found), np.diff(apart), atol=0.3)
-
-
-def test_without_a_casing_the_origin_stands_for_it(head, coil):
-    bare = dataclasses.replace(coil, casing=None)
-    origins = (
-        np.array([100.0, 70.0])[:, None] * head.scalp.vertices[0] / RADIUS
-    )  # over a corner, which is on the sphere
-    found = casing_gaps(head, bare, np.tile(np.eye(3), (2, 1, 1)), origins)
-    assert found[0] == pytest.approx(10.0, abs=1e-9)
-    assert -20.0 <= found[1] < -17.0
-
-
-def test_signs_hold_at_the_corners_of_a_box(rng):
-    """At edges the nearest triangle does not tell the side; the box's own formula does."""
-    surface = box(10.0, 6.0, 8.0)
-    points = rng.uniform(-16.0, 16.0, size=(2000, 3))
-    beyond = np.abs(points - [0.0, 0.0, -4.0]) - [10.0, 6.0, 4.0]
-    exact = np.linalg.norm(np.maximum(beyond, 0.0), axis=1) + np.minimum(beyond.max(axis=1), 0.0)
-    np.testing.assert_allclose(signed_distances(surface, points), exact, atol=1e-9)
 
 
 # ------------------------------------------------------------------------------------------- rows and statistics
