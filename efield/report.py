@@ -15,14 +15,17 @@ from meshes import HeadModel, Pose, arrays, closest_points
 from meshes.arrays import FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from coils import Coil
     from efield.fields import EField
+    from efield.page import Section
     from efield.targeting import SearchResult
 
 __all__ = ["check_folder", "facts_of_field", "facts_of_search", "write", "write_field"]
 
 # What a result folder holds; one that holds any of these is never written to again.
-FILES = ("summary.json", "field.vtp", "figure.png", "navigation")
+FILES = ("summary.json", "field.vtp", "figure.png", "report.html", "navigation")
 
 # Below this component (of a unit vector) a direction of the head is not worth a word.
 _SPOKEN = 0.26
@@ -77,8 +80,10 @@ def write(
     didt: float = 1e6,
     field: float = 60.0,
     figure: bool = True,
+    sections: Sequence[Section] = (),
+    command: str = "",
 ) -> str | None:
-    """Write the result of a search: summary.json, field.vtp, figure.png and the navigation systems' files.
+    """Write the result of a search: summary.json, field.vtp, figure.png, report.html and the navigation files.
 
     Parameters
     ----------
@@ -92,6 +97,10 @@ def write(
         Wanted field at the target, for the dI/dt in the summary and in the figure's table (V/m).
     figure : bool, optional
         Whether to draw the figure.
+    sections : sequence of Section, optional
+        What else the report shall tell, and summary.json hold; see `efield.page`.
+    command : str, optional
+        The command line that gave the result.
 
     Returns
     -------
@@ -104,21 +113,31 @@ def write(
     ValueError, OSError
         As `check_folder`.
     """
-    from efield import navigation, viewer
+    from efield import navigation, page, viewer
 
     path = check_folder(folder)
     result.save(path, field=field)
     (path / "navigation").mkdir()
     for system, name in navigation.FILES.items():
         navigation.write_poses(
-            {f"{result.target.name} {result.target.side}".strip(): result.pose},
+            {result.name or "target": result.pose},
             path / "navigation" / name,
             system=system,
         )
-    if not figure:
-        return None
-    scene = viewer.scene_of_search(result, facts=facts_of_search(result, didt=didt, field=field), didt=didt)
-    return viewer.save_figure(scene, path / "figure.png")
+    problem = None
+    if figure:
+        scene = viewer.scene_of_search(result, facts=facts_of_search(result, didt=didt, field=field), didt=didt)
+        problem = viewer.save_figure(scene, path / "figure.png")
+    drawn = path / "figure.png"
+    page.build(
+        result,
+        field=field,
+        figure=drawn if drawn.exists() else None,
+        problem=problem,
+        sections=sections,
+        command=command,
+    ).write(path)
+    return problem
 
 
 def write_field(
@@ -224,9 +243,22 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
         "Peak": _peak(result.field, scale, near=target.position),
         f"For {field:g} V/m": f"dI/dt = {needed / 1e6:.1f} A/µs{_share(result.coil, needed)}",
         "Target": f"{_point(target.position)} mm, {result.target_depth:.1f} mm under the scalp",
+        **_others(result, scale),
+        "Certificate": result.certificate.text,
         "Error estimate": f"{_errors(result.field)}, search against direct solution {result.search_error:.2g}",
     }
     return lines
+
+
+def _others(result: SearchResult, scale: float) -> dict[str, str]:
+    """Say where further targets are and what they get."""
+    if len(result.targets) == 1:
+        return {}
+    return {
+        f"{target.name} {target.side}".strip() or f"target {number}": f"{_point(target.position)} mm, "
+        f"{scale * field:#.3g} V/m"
+        for number, (target, field) in enumerate(zip(result.targets, result.fields_at_targets, strict=True), start=1)
+    }
 
 
 def facts_of_field(head: HeadModel, coil: Coil, pose: Pose, field: EField) -> dict[str, str]:

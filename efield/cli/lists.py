@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from efield.cli.names import check_names, open_head
-from efield.cli.terminal import err, out
+from efield.cli.terminal import err, out, show_facts
 
 if TYPE_CHECKING:
     from meshes import HeadModel
@@ -149,3 +149,18 @@ def _found(head: HeadModel, name: str, side: str) -> tuple[FloatArray, str]:
         return np.empty((0, 3)), "Not to be found, give a position in Python"
     points = target.position[None] if target.region is None else head.cortex.vertices[target.region]
     return points, _WAYS[way]
+
+
+def show_protocols(name: str | None) -> None:
+    """Print the published protocols, or all facts about one."""
+    from efield import protocols
+
+    if name is not None:
+        protocol = protocols.load_protocol(name)
+        show_facts(f"{name}: {protocol.summary}", dict(protocol.lines()))
+    else:
+        show_facts(
+            "Published protocols: what studies did, no advice",
+            {each: protocols.load_protocol(each).summary for each in protocols.list_protocols()},
+        )
+    err().print("Research software, not a medical device; nothing here is a recommendation or a clearance.")

@@ -2,31 +2,84 @@
 
 from __future__ import annotations
 
-import warnings
+import shlex
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from efield.cli.names import check_names, open_coil, open_head, say_notes
+from efield.cli.names import check_names, open_coil, open_head
 from efield.cli.terminal import err, show_facts, stages
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from efield.cli.extras import Extras
+    from efield.cli.goals import Goal
     from meshes.tissues import ConductivitiesLike
 
-__all__ = ["run"]
+__all__ = ["Search", "run", "say_written"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How to search; see `efield.optimize`."""
+
+    angle_step: float
+    distance: float
+    radius: float
+    spacing: float
+    tilt: float
+    current: str | None
+    gap: float
+
+    def check(self) -> None:
+        """Raise ValueError if a number is out of range."""
+        from efield.directions import current_on_scalp
+        from efield.targeting.search import check_search
+        from meshes import arrays
+
+        for value, option in (
+            (self.angle_step, "--angle-step"),
+            (self.radius, "--radius"),
+            (self.spacing, "--spacing"),
+            (self.gap, "--gap"),
+        ):
+            arrays.positive(value, option)
+        arrays.non_negative(self.distance, "--distance")
+        arrays.non_negative(self.tilt, "--tilt")
+        check_search(
+            distance=self.distance,
+            radius=self.radius,
+            spacing=self.spacing,
+            angle_step=self.angle_step,
+            tilt=self.tilt,
+            gap=self.gap,
+        )
+        if self.current is not None:
+            direction = self.direction
+            current_on_scalp("" if direction is None else direction, (-50.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+
+    @property
+    def direction(self) -> str | NDArray[np.float64] | None:
+        """The current's wanted direction: a name, or x,y,z."""
+        from efield.cli.goals import point
+
+        if self.current is None or "," not in self.current:
+            return self.current
+        return point(self.current, "--current")
 
 
 def run(
-    name: str,
+    goal: Goal,
+    search: Search,
+    extras: Extras,
     *,
-    side: str,
     coil_name: str,
     head_name: str,
     resolution: str,
     out: Path,
-    angle_step: float,
-    distance: float,
-    radius: float,
-    spacing: float,
     didt: float,
     wanted: float,
     figure: bool,
@@ -45,45 +98,59 @@ def run(
     from meshes import arrays
 
     report.check_folder(out)
-    for value, option in (
-        (angle_step, "--angle-step"),
-        (radius, "--radius"),
-        (spacing, "--spacing"),
-        (didt, "--didt"),
-        (wanted, "--field"),
-    ):
-        arrays.positive(value, option)
-    arrays.non_negative(distance, "--distance")
+    arrays.positive(didt, "--didt")
+    arrays.positive(wanted, "--field")
+    goal.check()
+    search.check()
+    extras.check()
 
     import efield
-    from efield.targeting.search import check_search
 
-    check_names(target=name, head=head_name, resolution=resolution)
-    check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step)
+    check_names(head=head_name, resolution=resolution)
     coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
         head = open_head(head_name, resolution=resolution, conductivities=conductivities)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            target = efield.Target.named(name, head, side=side)
-        say_notes(caught)
+        targets = goal.targets(head)
+        objective = goal.wanted(head)
         progress("prepare the solver")
         solver = efield.BemSolver(head)
         result = efield.optimize(
             solver,
             coil,
-            target,
-            distance=distance,
-            radius=radius,
-            spacing=spacing,
-            angle_step=angle_step,
+            targets,
+            objective=objective,
+            distance=search.distance,
+            radius=search.radius,
+            spacing=search.spacing,
+            angle_step=search.angle_step,
+            tilt=search.tilt,
+            current=search.direction,
+            gap=search.gap,
             progress=progress,
         )
+        if extras.expected:
+            progress("maximise the expected field")
+        result = extras.moved(result, solver)
+        if extras.error is not None or extras.wants_plan:
+            progress("errors of placement, dose, pulses")
+        sections, warnings = extras.sections(result, solver, coil)
         progress("write the result" + (" and draw the figure" if figure else ""))
-        problem = report.write(result, out, didt=didt, field=wanted, figure=figure)
-    show_facts(f"{name} {side}, {coil.name}", report.facts_of_search(result, didt=didt, field=wanted))
+        problem = report.write(
+            result, out, didt=didt, field=wanted, figure=figure, sections=sections, command=_command()
+        )
+    show_facts(f"{result.name}, {coil.name}", report.facts_of_search(result, didt=didt, field=wanted))
+    for section in sections:
+        show_facts(section.title, dict(section.rows))
+    for sentence in warnings:
+        err().print("[bold red]Warning:[/] ", end="")
+        err().print(sentence, markup=False)
     say_written(out, problem)
+
+
+def _command() -> str:
+    """Return the command line as it was given."""
+    return shlex.join(["efield", *sys.argv[1:]])
 
 
 def say_written(out: Path, problem: str | None) -> None:

@@ -1,7 +1,25 @@
-"""Where to put the coil: targets, the search over placements, and its result."""
+"""Where to put the coil: targets, the search over placements, its result, and what errors of placement cost."""
 
+from efield.targeting.losses import Robustness
+from efield.targeting.masks import target_of_mask
+from efield.targeting.placement_errors import PlacementError, list_placement_errors
 from efield.targeting.result import SearchResult
+from efield.targeting.robust_placement import optimize_expected
+from efield.targeting.robustness import of_result as robustness_of
 from efield.targeting.search import optimize
 from efield.targeting.target import Target, list_targets
+from efield.targeting.target_field import TargetField
 
-__all__ = ["SearchResult", "Target", "list_targets", "optimize"]
+__all__ = [
+    "PlacementError",
+    "Robustness",
+    "SearchResult",
+    "Target",
+    "TargetField",
+    "list_placement_errors",
+    "list_targets",
+    "optimize",
+    "optimize_expected",
+    "robustness_of",
+    "target_of_mask",
+]

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coils import Coil
+from efield.bem import BemSolver
 from efield.fields import EField
 from efield.targeting.certificate import Certificate
 from efield.targeting.objectives import Objective
 from efield.targeting.patch import Patch
 from efield.targeting.target import Target
 from efield.targeting.target_field import TargetField
-from meshes import HeadModel, Pose, arrays
+from meshes import HeadModel, Pose, arrays, scalp_point
 from meshes.anatomy.walls import angle_across
 
 F64 = NDArray[np.float64]
@@ -187,6 +188,34 @@ class SearchResult:
                 error = abs((found - direct) @ target.direction) / abs(direct @ target.direction)
             worst = max(worst, float(error))
         return worst
+
+    def at(self, pose: Pose, solver: BemSolver) -> SearchResult:
+        """Return the same for another pose of the coil, solved directly.
+
+        Parameters
+        ----------
+        pose : Pose
+            Coil to head.
+        solver : BemSolver
+            Of the same head.
+
+        Returns
+        -------
+        SearchResult
+            Its certificate stays that of the search: how far other placements are from `score` there, not here.
+        """
+        field = solver.solve(self.coil, pose)
+        matrix = pose.matrix[None]
+        return replace(
+            self,
+            pose=pose,
+            field=field,
+            vectors_at_targets=np.array([patch.mean(field.at(patch.points)) for patch in self.patches]),
+            reciprocal_vectors=self.fields.means(self.coil, matrix[:, :3, :3].copy(), matrix[:, :3, 3].copy())[
+                0, : len(self.patches)
+            ],
+            scalp_position=scalp_point(self.head, pose.origin)[0],
+        )
 
     def didt_for(self, field: float = 60.0) -> float:
         """Return the rate of change of the current that gives a wanted field at the target.
