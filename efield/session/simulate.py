@@ -85,6 +85,20 @@ def simulate_session(
     Three transposed solves for each target give its mean field for all pulses (see `efield.bem.reciprocity`). A
     recorded dI/dt is taken as it stands in the file; without one, the stimulator's at the recorded per cent. Zeros are
     taken as not recorded.
+
+    Examples
+    --------
+    >>> import coils, efield, meshes
+    >>> from efield.navigation import RecordedPose
+    >>> head = meshes.sphere_head(radii=[90, 80], conductivities=[0.4, 0.3], subdivisions=2)
+    >>> coil = coils.load_coil("magstim-25mm")
+    >>> poses = [
+    ...     RecordedPose(name=str(y), pose=efield.place(head, (0, y, 90), coil=coil), kind="trigger", didt=70e6)
+    ...     for y in (0, 10, 20)
+    ... ]
+    >>> session = simulate_session(efield.BemSolver(head), coil, poses, efield.Target(position=(0, 0, 70)))
+    >>> session.vectors.shape, session.statistics[0].count
+    ((3, 1, 3), 3)
     """
     recording = _recording(poses)
     wanted = _targets(targets)
@@ -212,11 +226,12 @@ def _where(
 
 def _nowhere(gaps: F64) -> str:
     """Say that no pulse reaches the head, and what may be wrong."""
-    count, off = len(gaps), int((gaps > OFF).sum())
+    count, off = len(gaps), gaps[gaps > OFF]
+    nearest = f" (the nearest {off.min():.0f} mm)" if len(off) else ""
     return (
-        f"poses must reach the head with at least one pulse; got {count}, of which {off} are more than {OFF:g} mm off "
-        f"the scalp (the nearest {gaps.min():.0f} mm) and {count - off} have windings in the head. The coordinates of "
-        "the recording are not the head's: give transform=."
+        f"poses must reach the head with at least one pulse; got {count}, of which {len(off)} are more than {OFF:g} mm "
+        f"off the scalp{nearest} and {count - len(off)} have windings in the head. The coordinates of the recording are "
+        "not the head's: give transform= (--transform)."
     )
 
 
