@@ -230,8 +230,8 @@ def _nowhere(gaps: F64) -> str:
     nearest = f" (the nearest {off.min():.0f} mm)" if len(off) else ""
     return (
         f"poses must reach the head with at least one pulse; got {count}, of which {len(off)} are more than {OFF:g} mm "
-        f"off the scalp{nearest} and {count - len(off)} have windings in the head. The coordinates of the recording are "
-        "not the head's: give transform= (--transform)."
+        f"off the scalp{nearest} and {count - len(off)} have windings in the head. The coordinates of the recording "
+        "are not the head's: give transform= (--transform)."
     )
 
 
