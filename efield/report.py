@@ -244,7 +244,7 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
         f"For {field:g} V/m": f"dI/dt = {needed / 1e6:.1f} A/µs{_share(result.coil, needed)}",
         "Target": f"{_point(target.position)} mm, {result.target_depth:.1f} mm under the scalp",
         **_others(result, scale),
-        "Certificate": result.certificate.text,
+        "Certificate": result.certificate.short,
         "Error estimate": f"{_errors(result.field)}, search against direct solution {result.search_error:.2g}",
     }
     return lines

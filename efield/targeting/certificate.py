@@ -41,6 +41,12 @@ class Certificate:
     spacing: float
 
     @property
+    def short(self) -> str:
+        """A few words for tables."""
+        share = f"{100.0 * self.gap:.2g} %" if self.gap <= _USEFUL else f"{100.0 * self.gap:.0f} % (too wide a range)"
+        return f"no placement better by more than {share}, by {self.placements:,} samples"
+
+    @property
     def text(self) -> str:
         """One sentence for people."""
         source = f"{self.placements:,} sampled placements tell (their slopes, doubled; no mathematical proof)"

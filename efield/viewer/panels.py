@@ -85,12 +85,18 @@ def draw_facts(axes: Axes, scene: Scene) -> None:
     """Write the table of names and values."""
     axes.set_axis_off()
     axes.text(0.0, 1.0, "Result", transform=axes.transAxes, fontsize=16, weight="bold", va="top")
+    # A longer table is set smaller, so that it ends within the picture.
+    for size in (12.5, 11.5, 10.5, 9.5, 8.5):
+        scale = size / 12.5
+        texts = [textwrap.fill(value, int(34 / scale)) for _, value in scene.facts]
+        height = scale * sum(0.047 * (1 + text.count("\n")) + 0.018 for text in texts)
+        if height <= 0.915:
+            break
     y = 0.915
-    for name, value in scene.facts:
-        text = textwrap.fill(value, 34)
-        axes.text(0.0, y, name, transform=axes.transAxes, fontsize=12.5, color="#5a6472", va="top")
-        axes.text(0.37, y, text, transform=axes.transAxes, fontsize=12.5, color=INK, va="top")
-        y -= 0.047 * (1 + text.count("\n")) + 0.018
+    for (name, _), text in zip(scene.facts, texts, strict=True):
+        axes.text(0.0, y, name, transform=axes.transAxes, fontsize=size, color="#5a6472", va="top")
+        axes.text(0.37, y, text, transform=axes.transAxes, fontsize=size, color=INK, va="top")
+        y -= scale * (0.047 * (1 + text.count("\n")) + 0.018)
 
 
 def draw_colour_bar(axes: Axes, scene: Scene) -> None:

@@ -194,7 +194,7 @@ def scene_of_search(result: SearchResult, *, facts: Mapping[str, str], didt: flo
         result.pose,
         result.field,
         didt=didt,
-        title=f"{name} on head “{_head_name(result.head)}”, coil {result.coil.name}",
+        title=f"{result.name or name} on head “{_head_name(result.head)}”, coil {result.coil.name}",
         focus=np.asarray(target.position, dtype=np.float64),
         focus_name=name,
         vector=np.asarray(result.vector_at_target, dtype=np.float64) * scale,
