@@ -3,12 +3,12 @@
     python benchmarks/clearance.py [--quick] [--targets 1000] [--seed 1]
 
 Each target is a random point of the cortex; deep and temporal ones and those beside the ears are included. The coil
-goes over the nearest scalp point as in a search (`efield.placement`: scalp_points, frames, Clearance), at a random angle
-and tilted by up to 15 degrees about that point. manifold3d then measures the least distance between the triangles of
-casing and scalp, exactly; VTK's vtkCollisionDetectionFilter looks for triangles that cross. As a control both are asked
-again with the coil 3 mm nearer to the head than half a millimetre allows. Asked for no distance, casings touch:
-manifold3d gives the volume that they share with the head. Takes half an hour on one core; --quick takes 15 targets on
-one coarse head.
+goes over the nearest scalp point as in a search (`efield.placement`: scalp_points, frames, Clearance), at a random
+angle and tilted by up to 15 degrees about that point. manifold3d then measures the least distance between the triangles
+of casing and scalp, exactly; VTK's vtkCollisionDetectionFilter looks for triangles that cross. As a control both are
+asked again with the coil 3 mm nearer to the head than half a millimetre allows. Asked for no distance, casings touch:
+manifold3d gives the volume that they share with the head. Takes some 15 minutes on one core; --quick takes 15 targets
+on one coarse head.
 """
 
 import argparse
@@ -100,6 +100,30 @@ def control(pair: Pair, placed: F64) -> str:
     return f"{found[0]}, {found[1]} of {len(moved)}"
 
 
+def row(head: meshes.HeadModel, coil: coils.Coil, distance: float, contacts: F64, rotations: F64) -> tuple[str, int]:
+    """Return a row of the table, and how many casings cut the scalp."""
+    start = time.perf_counter()
+    assert coil.casing is not None
+    pair = Pair.of(coil.casing, head.scalp)
+    origins = Clearance(head, coil, distance).origins(rotations, contacts)
+    back = np.linalg.norm(origins - contacts, axis=1)
+    placed = matrices(rotations, origins)
+    if distance > 0.0:
+        gaps = np.array([pair.gap(matrix) for matrix in placed])
+        crossing, zero = sum(pair.cross(matrix) for matrix in placed), int((gaps <= 0.0).sum())
+        failures = crossing + zero
+        found = f"{crossing} | {zero} | {gaps.min():.3f}, {np.median(gaps):.3f}, {gaps.max():.3f} | | "
+        found += control(pair, placed) if distance < 1.0 else ""
+    else:
+        placed = placed[: max(len(placed) // 4, 10)]
+        shared = max(pair.shared(matrix) for matrix in placed)
+        failures = int(shared > TOUCH)
+        found = f"touching | touching | touching | {shared:.2g} | "
+    seconds = time.perf_counter() - start
+    moved = f"{np.median(back):.1f}, {back.max():.1f}"
+    return f"{distance:g} | {len(placed)} | {found} | {moved} | {seconds:.0f} |", failures
+
+
 def main() -> None:
     """Print a row for each head, coil and distance; fail if a casing cuts a scalp."""
     parser = argparse.ArgumentParser(description="Casings against scalps.")
@@ -110,48 +134,27 @@ def main() -> None:
     heads = ("pycortex",) if arguments.quick else ("pycortex", "fsaverage")
     names = ("magstim-70mm", "magstim-double-cone") if arguments.quick else NAMES
     count = 15 if arguments.quick else arguments.targets
-    failures = 0
+    print("| head | coil | asked (mm) | poses | crossing (VTK) | gap 0 (manifold3d) ", end="")
     print(
-        "| head | coil | asked (mm) | poses | crossing (VTK) | gap 0 (manifold3d) | least, median, greatest gap (mm) ",
-        end="",
+        "| least, median, greatest gap (mm) | most volume shared (mm3) | control: crossing (VTK, manifold3d) ", end=""
     )
-    print(
-        "| most volume shared (mm3) | control: crossing (VTK, manifold3d) | contact to origin: median, most (mm) | seconds |"
-    )
+    print("| contact to origin: median, most (mm) | seconds |")
     print("|---|---|---:|---:|---:|---:|---|---:|---|---|---:|")
-    depths = []
+    failures, notes = 0, []
     for head_name in heads:
         head = meshes.load_head(head_name, resolution="fast" if arguments.quick else "standard")
         contacts, rotations, depth = random_frames(head, count, np.random.default_rng(arguments.seed))
-        depths.append(
+        notes.append(
             f"{head_name}: targets {depth.min():.0f} to {depth.max():.0f} mm under the scalp, "
-            f"{(depth > 40.0).mean():.0%} more than 40; contacts at z {contacts[:, 2].min():.0f} to {contacts[:, 2].max():.0f} mm"
+            f"{(depth > 40.0).mean():.0%} more than 40; contacts at z {contacts[:, 2].min():.0f} to "
+            f"{contacts[:, 2].max():.0f} mm"
         )
         for name in names:
-            coil = coils.load_coil(name)
-            pair = Pair.of(coil.casing, head.scalp)
             for distance in (4.0, 0.5, 0.0):
-                start = time.perf_counter()
-                origins = Clearance(head, coil, distance).origins(rotations, contacts)
-                back = np.linalg.norm(origins - contacts, axis=1)
-                placed = matrices(rotations, origins)
-                if distance > 0.0:
-                    gaps = np.array([pair.gap(matrix) for matrix in placed])
-                    crossing, zero = sum(pair.cross(matrix) for matrix in placed), int((gaps <= 0.0).sum())
-                    failures += crossing + zero
-                    found = f"{crossing} | {zero} | {gaps.min():.3f}, {np.median(gaps):.3f}, {gaps.max():.3f} | 0 | "
-                    found += control(pair, placed) if distance == 0.5 else ""
-                else:
-                    placed = placed[: max(count // 4, 10)]
-                    shared = max(pair.shared(matrix) for matrix in placed)
-                    failures += shared > TOUCH
-                    found = f"touching | touching | touching | {shared:.2g} | "
-                print(
-                    f"| {head_name} | {name} | {distance:g} | {len(placed)} | {found} | {np.median(back):.1f}, "
-                    f"{back.max():.1f} | {time.perf_counter() - start:.0f} |",
-                    flush=True,
-                )
-    print("\n" + "\n".join(depths))
+                text, cuts = row(head, coils.load_coil(name), distance, contacts, rotations)
+                failures += cuts
+                print(f"| {head_name} | {name} | {text}", flush=True)
+    print("\n" + "\n".join(notes))
     if failures:
         raise SystemExit(f"{failures} casings cut the scalp.")
 
