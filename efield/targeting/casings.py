@@ -111,6 +111,19 @@ class CasingGap:
         exact = igl.signed_distance(points, self._casing.vertices, triangles, kind)[0]
         return float(min(np.min(exact) - self.error, self.reach))
 
+    def leaves(self, gap: float, here: tuple[F64, F64], there: tuple[F64, F64]) -> bool:
+        """Return whether two frames (rotation, origin) leave a gap (mm); what the table leaves open is measured."""
+        clear, near, apart = self.limits(gap)
+        (first, first_origin), (second, second_origin) = here, there
+        if np.linalg.norm(second_origin - first_origin) >= apart:
+            return True
+        rotation = np.ascontiguousarray(first.T @ second)
+        shift = np.ascontiguousarray(first.T @ (second_origin - first_origin))
+        least = least_distance(rotation, shift, *self.search_data, near, clear)
+        if not near <= least < clear:
+            return bool(least >= clear)
+        return self.of_frames(first, first_origin, second, second_origin) >= gap
+
     @property
     def search_data(self) -> tuple[F64, F64, I64, F64, F32, F64, float, F64]:
         """What the kernels of `efield.kernels.casings` ask for."""

@@ -182,8 +182,8 @@ class PairSearch:
         frames = [self._frame(side, row) for side, row in enumerate(placements)]
         if any(np.hypot(*row[:2]) > self._pair.spaces[side].radius for side, row in enumerate(placements)):
             return -np.inf
-        (first, here), (second, there) = [(rotation[0], origin[0]) for rotation, origin in frames]
-        if self._casings.of_frames(first, here, second, there) < self._pair.gap:
+        here, there = [(rotation[0], origin[0]) for rotation, origin in frames]
+        if not self._casings.leaves(self._pair.gap, here, there):
             return -np.inf
         fields = [float(self._strengths(side, *frame)[0]) for side, frame in enumerate(frames)]
         return sum(fields) if self._pair.total else min(fields) + _SECOND * max(fields)
