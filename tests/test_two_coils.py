@@ -18,7 +18,7 @@ from efield.targeting.target_field import TargetField
 from efield.targeting.two_coils import optimize_two
 
 GAP, DISTANCE = 3.0, 4.0
-GRID = {"radius": 16.0, "spacing": 8.0, "angle_step": 90.0}
+GRID = {"radius": 16.0, "spacing": 8.0, "angle_step": 72.0}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_no_legal_pair_of_the_grid_beats_the_one_found(solver, coil, close, foun
         values.append(np.linalg.norm(fields.of_poses(coil, poses[-1])[:, index], axis=1))
     weaker = np.minimum(values[0][:, None], values[1][None, :])
     better = np.argwhere(weaker > found.grid_value * 1.001)  # the table is good to 1e-3
-    assert len(better) > 50
+    assert len(better) > 40
     error = 1.0 / np.sqrt(3.0)
     for i, j in better:
         assert exact_gap(coil, coil, poses[0][i].matrix, poses[1][j].matrix) < GAP + error
