@@ -41,8 +41,8 @@ class CasingHeight:
     fine : ndarray, shape (n_x, n_y)
         Greatest z (mm) over a cell and those around it; -inf beside the casing.
     coarse : ndarray, shape (n_x, n_y)
-        The same within the longest edge of a triangle of the scalp from the cell; -inf where the corners of a triangle
-        suffice: where the casing is plane, or opens towards the head, all around.
+        The same as far from the cell as a corner of a triangle of the scalp may be from its centroid; -inf where the
+        corners suffice: where the casing is plane, or opens towards the head, all around.
     corner : ndarray, shape (2,)
         Lower corner of the first cell (mm).
     most, least : ndarray, shape (n_rings,)
@@ -72,7 +72,8 @@ class CasingHeight:
         height = np.full(cell.max(axis=0) + margin + 1, -np.inf)
         np.maximum.at(height, (cell[:, 0], cell[:, 1]), points[:, 2])
         self.fine = _grown(height, 1.0)
-        reach = _EDGE / CELL + 1.5
+        # Corners are that far from the centroid, two thirds of a median, which is shorter than the longest edge.
+        reach = 2.0 / 3.0 * _EDGE / CELL + 1.5
         # A convex height exceeds its value at a point between three others by no more at one of these.
         mixed = _grown(np.where(_is_convex(height), -np.inf, 0.0), reach)
         self.coarse = _grown(self.fine, reach) + mixed

@@ -55,8 +55,8 @@ def stand_off_between(
     parts : ndarray, shape (n_triangles,)
         In how many parts to cut the edges of a triangle; the corners of its parts^2 parts are looked at.
     coarse : ndarray, shape (n_x, n_y)
-        Greatest height of the casing within reach of a triangle from its corner (mm): a triangle is left out if that
-        asks for no more than is needed already at all its corners, or is -inf at one: nothing to be found around it.
+        Greatest height of the casing within reach of a triangle from its centroid (mm): a triangle is left out if that
+        asks for no more than is needed already; -inf where there is nothing to be found between its corners.
     rings : ndarray, shape (n_rings,)
         Greatest of `coarse` at distances from the axis of k * step to (k + 1) * step.
     fine : ndarray, shape (n_x, n_y)
@@ -67,47 +67,50 @@ def stand_off_between(
     top = rings.max()
     for i in prange(contacts.shape[0]):
         local = np.empty((vertices.shape[0], 3))
-        need = np.empty(vertices.shape[0])
         least = out[i].min()
         for p in range(vertices.shape[0]):
             dx = vertices[p, 0] - contacts[i, 0]
             dy = vertices[p, 1] - contacts[i, 1]
             dz = vertices[p, 2] - contacts[i, 2]
-            local[p, 2] = frames[i, 0, 2] * dx + frames[i, 1, 2] * dy + frames[i, 2, 2] * dz
-            local[p, 0] = frames[i, 0, 0] * dx + frames[i, 1, 0] * dy + frames[i, 2, 0] * dz
-            local[p, 1] = frames[i, 0, 1] * dx + frames[i, 1, 1] * dy + frames[i, 2, 1] * dz
-            need[p] = -math.inf
-            if top - local[p, 2] > least:
-                ring = math.floor(math.sqrt(local[p, 0] ** 2 + local[p, 1] ** 2) / step)
-                if ring < rings.shape[0]:
-                    need[p] = rings[ring] - local[p, 2]
+            for axis in range(3):
+                local[p, axis] = frames[i, 0, axis] * dx + frames[i, 1, axis] * dy + frames[i, 2, axis] * dz
         chosen = np.empty(triangles.shape[0], dtype=np.int64)
+        middle = np.empty((triangles.shape[0], 2))
+        highest = np.empty(triangles.shape[0])
         bound = np.empty(triangles.shape[0])
         count = 0
         for t in range(triangles.shape[0]):
-            bound[count] = max(need[triangles[t, 0]], need[triangles[t, 1]], need[triangles[t, 2]])
-            if bound[count] > least:
-                chosen[count] = t
-                count += 1
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            z = min(local[a, 2], local[b, 2], local[c, 2])
+            if top - z <= least:
+                continue
+            x = (local[a, 0] + local[b, 0] + local[c, 0]) / 3.0
+            y = (local[a, 1] + local[b, 1] + local[c, 1]) / 3.0
+            ring = math.floor(math.sqrt(x * x + y * y) / step)
+            if ring >= rings.shape[0] or rings[ring] - z <= least:
+                continue
+            chosen[count] = t
+            middle[count, 0] = x
+            middle[count, 1] = y
+            highest[count] = z
+            bound[count] = rings[ring] - z
+            count += 1
         corners = np.empty((3, 3))
         for j in range(cosines.shape[0]):
             best = out[i, j]
             for n in range(count):
                 if bound[n] <= best:
                     continue
+                x = cosines[j] * middle[n, 0] - sines[j] * middle[n, 1]
+                y = cosines[j] * middle[n, 1] + sines[j] * middle[n, 0]
+                if _over(x, y, coarse, corner, step) - highest[n] <= best:
+                    continue
                 t = chosen[n]
-                most = -math.inf
-                fewest = math.inf
                 for k in range(3):
                     p = triangles[t, k]
                     corners[k, 0] = cosines[j] * local[p, 0] - sines[j] * local[p, 1]
                     corners[k, 1] = cosines[j] * local[p, 1] + sines[j] * local[p, 0]
                     corners[k, 2] = local[p, 2]
-                    over = _over(corners[k, 0], corners[k, 1], coarse, corner, step) - corners[k, 2]
-                    most = max(most, over)
-                    fewest = min(fewest, over)
-                if most <= best or fewest == -math.inf:
-                    continue
                 for a in range(parts[t] + 1):
                     for b in range(parts[t] + 1 - a):
                         s = a / parts[t]
