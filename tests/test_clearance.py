@@ -48,13 +48,13 @@ def gaps(coil, head, rotations, origins):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_casing_cuts_the_scalp(head, poses, name):
-    """Half a millimetre is left in every pose; looking at vertices alone would leave 0 to 0.4 mm in some."""
+    """Half a millimetre is left in every pose; looking at vertices alone leaves 0.3 to 0.49 mm in some of each coil."""
     coil = coils.load_coil(name)
     rotations, contacts = poses
     origins = Clearance(head, coil, 0.5).origins(rotations, contacts)
     found = gaps(coil, head, rotations, origins)
-    # By a steep rim the distance along the axis exceeds the least distance; wings keep off 0.8 mm times their slope.
-    assert found.min() > 0.3
+    # Wings keep off 0.8 mm times their slope, or so, beyond what is asked.
+    assert found.min() > 0.499
     assert np.median(found) < 1.3
 
 
