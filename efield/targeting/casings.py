@@ -63,6 +63,16 @@ class CasingGap:
 
     Where one casing is inside the other the distance is negative: minus the depth of the deepest point of the second in
     the first. Handles and cables are no part of a casing.
+
+    Examples
+    --------
+    >>> import coils
+    >>> coil = coils.load_coil("magstim-25mm")
+    >>> gap = CasingGap(coil, coil)
+    >>> here = Pose.from_axes([0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0])
+    >>> beside = Pose.from_axes([100.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0])
+    >>> print(f"{gap.between(here, beside):.1f} mm")  # casings of 94 mm, less the error
+    5.4 mm
     """
 
     def __init__(self, first: Coil, second: Coil, *, reach: float = 10.0) -> None:

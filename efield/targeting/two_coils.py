@@ -205,6 +205,17 @@ def optimize_two(
 
     Casings are without handles and cables: a coil is turned by half a circle where that brings its handle away from the
     other coil and costs less than a hundredth of what is maximised.
+
+    Examples
+    --------
+    >>> import coils, meshes
+    >>> head = meshes.sphere_head(radii=[90], conductivities=[0.33], subdivisions=2)
+    >>> left, right = (Target(position=(x, 0, 60)) for x in (-30, 30))
+    >>> coil = coils.load_coil("magstim-25mm")
+    >>> options = {"radius": 6, "spacing": 6, "angle_step": 90}
+    >>> best = optimize_two(BemSolver(head), (coil, coil), (left, right), gap=2, **options)
+    >>> best.gap >= 2
+    True
     """
     pair = Pair.checked(solver, coils, targets, gap, distance, radius, spacing, angle_step, objective)
     report = progress if progress is not None else _silent
