@@ -140,6 +140,9 @@ def target(
             "AM-PL or x,y,z.",
         ),
     ] = None,
+    deform: Annotated[
+        bool, typer.Option("--deform", help="Choose the deformations of a flexible coil (.tcd) too.")
+    ] = False,
     gap: Annotated[
         float, typer.Option("--gap", help="How far below any other placement the answer may be (relative).")
     ] = 1e-3,
@@ -207,6 +210,7 @@ def target(
                 spacing=spacing,
                 tilt=tilt,
                 current=current,
+                deform=deform,
                 gap=gap,
             ),
             Extras(

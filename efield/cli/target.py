@@ -32,6 +32,7 @@ class Search:
     spacing: float
     tilt: float
     current: str | None
+    deform: bool
     gap: float
 
     def check(self) -> None:
@@ -126,6 +127,7 @@ def run(
             angle_step=search.angle_step,
             tilt=search.tilt,
             current=search.direction,
+            deform=search.deform,
             gap=search.gap,
             progress=progress,
         )

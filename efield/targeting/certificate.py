@@ -18,6 +18,9 @@ _SAFETY = 2.0
 _USEFUL = 0.05
 """A greater gap is said to be of no use."""
 
+_SMALLEST = 3.0**-7
+"""Cells with all edges below this share of the first ones' count as their sample: a thousandth of a millimetre."""
+
 _AT_ONCE = 4096
 """Cells split at once, those with the highest bounds first."""
 
@@ -129,7 +132,8 @@ def certify(
             break
         # Each is cut in three across the edge that matters most; the middle third keeps the sample.
         rows = np.arange(len(first))
-        axis = (slopes[first] * edges[first]).argmax(axis=1)
+        size = np.where(edges[first] < _SMALLEST * widths, -1.0, slopes[first] * edges[first])
+        axis = size.argmax(axis=1)
         thirds = edges[first].copy()
         thirds[rows, axis] /= 3.0
         shift = np.zeros_like(thirds)
@@ -152,6 +156,9 @@ def certify(
         # A part can hold no more than the whole may.
         upper = np.minimum(upper, np.tile(bound[first], 3))
         upper[~legal(three[0], 0.5 * thirds)] = -np.inf
+        # Where the score jumps by a hair, as from one cell of the casing's map to the next, no bound ever closes.
+        small = (thirds < _SMALLEST * widths).all(axis=1)
+        upper[small] = three[1][small]
         points, values = np.concatenate([points[kept], three[0]]), np.concatenate([values[kept], three[1]])
         slopes, edges = np.concatenate([slopes[kept], steep]), np.concatenate([edges[kept], thirds])
         bound = np.concatenate([bound[kept], upper])

@@ -21,7 +21,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
-__all__ = ["Landscape"]
+__all__ = ["CERTAIN", "Landscape"]
 
 _SITES = 512
 """Sites handled at once: bounds the memory, and paces the progress."""
@@ -31,6 +31,9 @@ _POSES = 8192
 
 _BUMP = 1.0
 """Where the scalp rises so much (mm) more than the casing's stand-off at some angle, rings of nodes might enter it."""
+
+CERTAIN = 40_000
+"""Placements evaluated for a certificate at most."""
 
 _APART = 6.0
 """Starting points of the refinement lie at least so far apart (mm)."""
@@ -190,7 +193,7 @@ class Landscape:
         upright: NDArray[np.bool_] = np.hypot(least[:, 3], least[:, 4]) <= self.space.tilt * (1.0 + 1e-12)
         return near & upright
 
-    def certify(self, score: float, *, wanted: float) -> tuple[Certificate, Placement | None]:
+    def certify(self, score: float, *, wanted: float, most: int = CERTAIN) -> tuple[Certificate, Placement | None]:
         """Bound what placements can score beyond `score`; see `efield.targeting.certificate.certify`."""
         space = self.space
         count, n_tilts = len(space.angles), len(space.tilts)
@@ -225,6 +228,7 @@ class Landscape:
             found=score,
             wanted=wanted,
             placements=self.values.size,
+            most=most,
         )
         if better is None:
             return certificate, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +15,11 @@ from efield.bem import BemSolver
 from efield.bem.reciprocity import check_sources
 from efield.directions import current_on_scalp
 from efield.targeting.certificate import Certificate
-from efield.targeting.landscape import Landscape
+from efield.targeting.landscape import CERTAIN, Landscape
 from efield.targeting.objectives import Objective, Prepared, strength
 from efield.targeting.placements import Placement, Placements
 from efield.targeting.result import SearchResult
+from efield.targeting.shapes import best_shape
 from efield.targeting.target import Target
 from efield.targeting.target_field import TargetField
 from meshes import arrays, scalp_point
@@ -41,6 +42,9 @@ _NEARLY = 0.99
 
 _ALONG = 0.2
 """Below this share of the field along the cortex' normal, the normal does not tell the better of two half turns."""
+
+_ROUGH = (6.0, 15.0)
+"""Spacing (mm) and angle step (degrees) of the searches that compare shapes of a coil: all are refined."""
 
 _CANDIDATES = 12
 """Placements solved directly for an objective that the search cannot tell."""
@@ -99,6 +103,7 @@ def optimize(
     angle_step: float = 5.0,
     tilt: float = 0.0,
     current: str | ArrayLike | None = None,
+    deform: bool = False,
     gap: float = 1e-3,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -137,6 +142,9 @@ def optimize(
         "PA", "AP", "LM", "ML", "PL-AM", "AM-PL" or a direction in head space. By default the one whose current flows
         into the cortex at the target (for a figure-8 coil over M1 hand: back to front), or, where less than a fifth of
         the field lies along the cortex' normal, the one whose handle points back.
+    deform : bool, optional
+        Whether to choose the deformations of a flexible coil too, each within its range, its parts clear of each other;
+        see `efield.targeting.shapes.best_shape`. The certificate is that of the placements of the shape found.
     gap : float, optional
         How far below any other placement the answer may be, relative; the search goes on until its certificate says so,
         as far as 40,000 more placements allow.
@@ -160,6 +168,8 @@ def optimize(
     reach = Reach(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step, tilt=tilt)
     check_search(distance=distance, radius=radius, spacing=spacing, angle_step=angle_step, tilt=tilt, gap=gap)
     check_sources(coil)
+    if deform and (coil.assembly is None or not coil.assembly.deformations):
+        raise ValueError(f"coil must have deformations for deform=True; got {coil.name}, which has none.")
     report = progress if progress is not None else _silent
     goal = objective if objective is not None else strength()
     if current is not None:
@@ -167,6 +177,13 @@ def optimize(
         current_on_scalp(current, *scalp_point(solver.head, _middle(targets)))
     prepared = goal.prepare(solver.head, targets)
     fields = TargetField(solver, prepared.patches, progress=lambda i, n: report("reciprocity", i, n))
+    if deform:
+        rough = replace(reach, spacing=max(spacing, _ROUGH[0]), angle_step=max(angle_step, _ROUGH[1]))
+
+        def best_of(shaped: Coil) -> float:
+            return find(fields, shaped, targets, prepared, rough, most=0).score
+
+        coil = best_shape(coil, best_of, report)
     found = find(fields, coil, targets, prepared, reach, gap=gap, report=report)
     if goal.final is not None:
         found = _most_wanted(found, goal, solver, report)
@@ -182,6 +199,7 @@ def find(
     reach: Reach,
     *,
     gap: float = 1e-3,
+    most: int = CERTAIN,
     report: Progress | None = None,
 ) -> Found:
     """Find the best placement of one coil from reciprocal fields that are already there.
@@ -200,6 +218,8 @@ def find(
         What to try.
     gap, report
         As `gap` and `progress` of `optimize`.
+    most : int, optional
+        Placements evaluated for the certificate at most.
 
     Returns
     -------
@@ -229,7 +249,7 @@ def find(
             "loosen the objective, or widen the search radius."
         )
     tell("certify", 0, 1)
-    certificate, better = landscape.certify(score, wanted=gap)
+    certificate, better = landscape.certify(score, wanted=gap, most=most)
     if better is not None:
         better, higher = landscape.climb(better, step=0.3, end=0.05)
         if higher > score:
@@ -293,6 +313,13 @@ def _checked(
                 f"target must be an efield.Target; got {type(each).__name__}. Use Target.named(name, head)."
             )
     return targets
+
+
+def _shape_of(coil: Coil) -> dict[str, float]:
+    """Return the deformations of a coil by name, for the record."""
+    if coil.assembly is None:
+        return {}
+    return {f"deformation_{name}": value for name, value in coil.assembly.settings.items()}
 
 
 def _silent(stage: str, done: int, of: int) -> None:
@@ -385,6 +412,7 @@ def _solved(
         score=float(found.landscape.scores(*space.frame(best))[0]),
         certificate=found.certificate,
         settings={
+            **_shape_of(coil),
             "distance_mm": reach.distance,
             "radius_mm": reach.radius,
             "spacing_mm": reach.spacing,
