@@ -92,6 +92,10 @@ def target(
     ] = None,
     side: Annotated[Side, typer.Option("--side", help="Hemisphere, or both at once.")] = Side.left,
     coil: Coil = "magstim-70mm",
+    second_coil: Annotated[
+        str | None,
+        typer.Option("--second-coil", help="With --side both: a coil for each side, this one for the right."),
+    ] = None,
     head: Head = "pycortex",
     resolution: Resolution = "standard",
     conductivity: Conductivity = None,
@@ -201,18 +205,33 @@ def target(
             avoid=tuple(avoid or ()),
             avoid_share=avoid_share,
         )
+        search = Search(
+            angle_step=angle_step,
+            distance=distance,
+            radius=radius,
+            spacing=spacing,
+            tilt=tilt,
+            current=current,
+            deform=deform,
+            gap=gap,
+        )
+        if second_coil is not None:
+            from efield.cli.two_coils import run as run_two
+
+            run_two(
+                goal,
+                search,
+                coil_names=(coil, second_coil),
+                head_name=head,
+                resolution=resolution,
+                out=out or Path(goal.folder),
+                wanted=field,
+                conductivities=read_conductivities(conductivities, conductivity or []),
+            )
+            return
         run(
             goal,
-            Search(
-                angle_step=angle_step,
-                distance=distance,
-                radius=radius,
-                spacing=spacing,
-                tilt=tilt,
-                current=current,
-                deform=deform,
-                gap=gap,
-            ),
+            search,
             Extras(
                 error=error,
                 expected=expected,
