@@ -38,4 +38,4 @@ def small_result(small_solver: efield.BemSolver, small_head: meshes.HeadModel) -
     """Return the best placement over the region of the small head, by a coarse search."""
     target = efield.Target.named("m1-hand", small_head, side="left", radius=12.0)
     coil = coils.load_coil("magstim-70mm")
-    return efield.optimize(small_solver, coil, target, spacing=8.0, angle_step=15.0, radius=8.0)
+    return efield.optimize(small_solver, coil, target, spacing=8.0, angle_step=15.0, radius=8.0, gap=0.05)

@@ -15,7 +15,7 @@ from efield import report
 from efield.cli import app
 from efield.cli.simulate import read_pose
 
-COARSE = ("--spacing", "8", "--radius", "8", "--angle-step", "15", "--no-figure")
+COARSE = ("--spacing", "8", "--radius", "8", "--angle-step", "15", "--gap", "0.05", "--no-figure")
 
 
 def run(*words: str) -> Result:
@@ -49,7 +49,7 @@ def test_target_writes_a_result_and_says_it(small: Path) -> None:
     outcome = run("target", "m1-hand", "--side", "right", "--didt", "2e6", "--field", "80", *COARSE)
     assert outcome.exit_code == 0, outcome.stderr
     folder = small / "m1-hand-right"
-    assert sorted(path.name for path in folder.iterdir()) == ["field.vtp", "navigation", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["field.vtp", "navigation", "report.html", "summary.json"]
     summary = json.loads((folder / "summary.json").read_text())
     value = summary["field_at_1_A_per_us"]["at_target_V_per_m"]
     assert f"|E| = {2.0 * value:#.3g} V/m at the target" in outcome.stdout
@@ -112,7 +112,7 @@ def test_the_standard_resolution_is_the_default(monkeypatch: pytest.MonkeyPatch,
         ("target nosuch", "TARGET must be one of 'm1-hand'"),
         ("target m1-leg", "head must have the region 'm1-leg-left'"),
         ("target m1-hand --side up", "'up' is not one of 'left', 'right'"),
-        ("target", "Missing argument"),
+        ("target", "TARGET must be given"),
         ("simulate --out x", "pose must be given by either --pose FILE or --centre x,y,z"),
         ("simulate --out x --pose nosuch.json", "--pose must be a file with a 4 x 4 matrix; got nosuch.json"),
         ("simulate --out x --centre 1,2", "--centre must be three numbers x,y,z; got '1,2'"),

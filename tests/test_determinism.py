@@ -58,7 +58,7 @@ def checksums():
     vectors = rng.normal(size=(len(operator.part), 5))
     coil = coils.load_coil("magstim-70mm")
     target = efield.Target(position=[-38.0, -6.0, 65.0], radius=8.0)
-    found = efield.optimize(solver, coil, target, spacing=8.0, angle_step=15.0, radius=8.0)
+    found = efield.optimize(solver, coil, target, spacing=8.0, angle_step=15.0, radius=8.0, gap=0.05)
     points = rng.uniform(-40.0, 40.0, (500, 3))
     charges = operator.solve(vectors[:, :1], tolerance=1e-4)
     reversed_ = operator.solve_transposed(vectors, tolerance=1e-3)

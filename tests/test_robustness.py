@@ -58,7 +58,7 @@ def coil():
 @pytest.fixture(scope="module")
 def result(solver, coil):
     target = efield.Target(position=65.0 * UP, radius=12.0)
-    return efield.optimize(solver, coil, target, spacing=7.0, radius=14.0, angle_step=30.0, distance=8.0)
+    return efield.optimize(solver, coil, target, spacing=7.0, radius=14.0, angle_step=30.0, distance=8.0, gap=0.05)
 
 
 @pytest.fixture(scope="module")

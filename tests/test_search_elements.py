@@ -9,7 +9,7 @@ import meshes
 from tests.test_primary import grid_of
 from tests.wire_cases import circle, elements_of, shell_of
 
-SEARCH = {"spacing": 8.0, "angle_step": 15.0, "radius": 8.0}
+SEARCH = {"spacing": 8.0, "angle_step": 15.0, "radius": 8.0, "gap": 0.05}
 
 
 @pytest.fixture(scope="module")

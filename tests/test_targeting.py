@@ -39,7 +39,7 @@ def target():
 
 @pytest.fixture(scope="module")
 def best(solver, coil, target):
-    return efield.optimize(solver, coil, target, spacing=7.0, radius=21.0, angle_step=30.0)
+    return efield.optimize(solver, coil, target, spacing=7.0, radius=21.0, angle_step=30.0, gap=0.02)
 
 
 # ------------------------------------------------------------------------------------------------------ search
@@ -61,7 +61,7 @@ def test_the_best_coil_lies_over_the_target_and_along_its_direction(best):
 
 def test_the_opposite_direction_turns_the_coil_around(solver, coil, target, best):
     reverse = efield.Target(position=target.position, direction=-ALONG, radius=target.radius)
-    other = efield.optimize(solver, coil, reverse, spacing=7.0, radius=21.0, angle_step=30.0)
+    other = efield.optimize(solver, coil, reverse, spacing=7.0, radius=21.0, angle_step=30.0, gap=0.02)
     assert other.pose.y_axis @ best.pose.y_axis < -0.98
     assert other.field_at_target == pytest.approx(best.field_at_target, rel=1e-3)
 
@@ -119,7 +119,7 @@ def test_values_of_the_table_are_those_of_direct_solutions(best, solver, coil, t
 def test_the_fields_strength_is_maximised_without_a_direction(solver, coil, target):
     """On a sphere every angle is as good; the position is not."""
     free = efield.Target(position=target.position, radius=target.radius)
-    found = efield.optimize(solver, coil, free, spacing=7.0, radius=14.0, angle_step=45.0)
+    found = efield.optimize(solver, coil, free, spacing=7.0, radius=14.0, angle_step=45.0, gap=0.05)
     assert found.field_at_target == pytest.approx(np.linalg.norm(found.vector_at_target), rel=1e-14)
     offset = found.pose.origin - (found.pose.origin @ UP) * UP
     assert np.linalg.norm(offset) < 4.0
@@ -130,7 +130,7 @@ def test_the_fields_strength_is_maximised_without_a_direction(solver, coil, targ
 def test_a_single_deep_point(solver, coil):
     """No cortex near: no normal, and the field is that of the point."""
     deep = efield.Target(position=30.0 * UP, direction=ALONG, radius=5.0)
-    found = efield.optimize(solver, coil, deep, spacing=10.0, radius=10.0, angle_step=45.0)
+    found = efield.optimize(solver, coil, deep, spacing=10.0, radius=10.0, angle_step=45.0, gap=0.05)
     np.testing.assert_allclose(found.vector_at_target, found.field.at(deep.position)[0], rtol=1e-12)
     assert np.isnan(found.normal_at_target)
     assert found.as_dict()["field_at_1_A_per_us"]["normal_at_target_V_per_m"] is None
@@ -145,7 +145,7 @@ def test_the_radius_is_a_hard_limit(solver, coil):
     off = efield.Target(position=position, direction=ALONG, radius=25.0, region=region)
     shifts = []
     for radius in (5.0, 25.0):
-        found = efield.optimize(solver, coil, off, spacing=radius / 2.0, radius=radius, angle_step=45.0)
+        found = efield.optimize(solver, coil, off, spacing=radius / 2.0, radius=radius, angle_step=45.0, gap=0.05)
         shifts.append(np.linalg.norm(found.scalp_position - meshes.scalp_point(solver.head, position)[0]))
     assert 4.0 < shifts[0] < 5.5  # positions are in a plane that touches the scalp, and snap to it
     assert shifts[1] > 9.0
@@ -154,7 +154,14 @@ def test_the_radius_is_a_hard_limit(solver, coil):
 def test_the_same_search_gives_the_same_pose_and_tells_its_progress(solver, coil, target, best):
     calls = []
     again = efield.optimize(
-        solver, coil, target, spacing=7.0, radius=21.0, angle_step=30.0, progress=lambda *call: calls.append(call)
+        solver,
+        coil,
+        target,
+        spacing=7.0,
+        radius=21.0,
+        angle_step=30.0,
+        gap=0.02,
+        progress=lambda *call: calls.append(call),
     )
     np.testing.assert_array_equal(again.pose.matrix, best.pose.matrix)
     np.testing.assert_array_equal(again.field.vectors, best.field.vectors)

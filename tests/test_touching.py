@@ -87,7 +87,13 @@ def test_search_agrees_with_the_direct_field() -> None:
     head = two_halves(10)
     target = efield.Target(position=(0.0, 15.0, 0.7 * RADIUS), radius=8.0)
     best = efield.optimize(
-        efield.BemSolver(head), coils.load_coil("magstim-70mm"), target, spacing=8.0, angle_step=30.0, radius=8.0
+        efield.BemSolver(head),
+        coils.load_coil("magstim-70mm"),
+        target,
+        spacing=8.0,
+        angle_step=30.0,
+        radius=8.0,
+        gap=0.05,
     )
     # The search's own value comes through the transposed equations.
     assert best.search_error < 0.005
