@@ -53,8 +53,7 @@ SPHERES: dict[str, tuple[list[float], list[float], F64, float | None]] = {
 
 def area_weights(head: HeadModel) -> F64:
     """Return a third of the area of the triangles around each vertex of the cortex (mm^2)."""
-    corners = head.cortex.triangles.ravel()
-    return np.bincount(corners, np.repeat(head.cortex.areas / 3.0, 3), minlength=len(head.cortex.vertices))
+    return head.cortex.vertex_areas
 
 
 def spheres(name: str, subdivisions: int) -> HeadModel:

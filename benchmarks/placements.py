@@ -17,7 +17,7 @@ import coils
 import efield
 import meshes
 from efield import objectives
-from efield.targeting.search import Reach, find
+from efield.targeting.finding import Reach, find
 from efield.targeting.target_field import TargetField
 
 BAR_SECONDS = 20.0

@@ -122,7 +122,8 @@ def test_protocols_are_listed_and_told():
 def test_a_whole_run_writes_dose_and_errors_into_report_and_summary(tmp_path, monkeypatch):
     """Both sides with one coil, coarse, on the fast head: the page and the JSON tell the same."""
     monkeypatch.chdir(tmp_path)
-    options = "--resolution fast --radius 8 --spacing 8 --angle-step 45 --gap 0.2 --no-figure --error robotic".split()
+    coarse = ("--radius", "8", "--spacing", "8", "--angle-step", "45", "--gap", "0.2")
+    options = ("--resolution", "fast", *coarse, "--no-figure", "--error", "robotic")
     coil = "magventure-c-b60"
     result = CliRunner().invoke(app, ["target", "m1-leg", "--side", "both", "--coil", coil, *options, "--out", "legs"])
     assert result.exit_code == 0, result.output

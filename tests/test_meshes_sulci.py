@@ -10,7 +10,7 @@ import meshes
 from meshes.anatomy.labels import label_vertices, transfer_regions
 from meshes.anatomy.mni import mni_transform
 from meshes.anatomy.sulci import central_sulcus, fundus_between
-from meshes.anatomy.walls import angle_across, bank_of, vertex_areas, wall_around
+from meshes.anatomy.walls import angle_across, bank_of, wall_around
 
 HEIGHT, WIDTH = 8.0, 12.0
 """Half the depth of the folds, and their period over 2 pi: gyri 75 mm apart would be flat, 38 mm are as in a brain."""
@@ -163,7 +163,7 @@ def test_walls_of_the_hand_are_banks_of_the_central_sulcus(heads, name, side):
         wall = target.wall(head)
         bank = bank_of(head, f"{name}-{side}")
         near = bank[np.linalg.norm(head.cortex.vertices[bank] - target.position, axis=1) <= 12.0]
-        total = vertex_areas(head.cortex)[near] @ head.cortex.vertex_normals[near]
+        total = head.cortex.vertex_areas[near] @ head.cortex.vertex_normals[near]
         np.testing.assert_allclose(wall.normal, total / np.linalg.norm(total), atol=1e-12)
         outwards = -1.0 if side == "left" else 1.0
         way = -1.0 if name == "m1-hand" else 1.0

@@ -7,7 +7,7 @@ import coils
 import efield
 import meshes
 from efield import objectives
-from efield.targeting.search import Reach, find
+from efield.targeting.finding import Reach, find
 from efield.targeting.target_field import TargetField
 
 

@@ -7,7 +7,6 @@ import efield
 import meshes
 from efield.targeting.patch import cut
 from efield.targeting.target import named_position
-from meshes.anatomy.walls import vertex_areas
 
 RADIUS = 90.0
 UP = np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8])
@@ -126,7 +125,7 @@ def test_only_the_region_counts(head):
     first = near.indices[:1]
     alone = efield.Target(position=head.cortex.vertices[first[0]], radius=30.0, region=first).on(head)
     # Thirds are cut along pieces: a triangle cut into k^2 pieces gives its corners thirds to within 1 / k.
-    assert alone.area == pytest.approx(vertex_areas(head.cortex)[first[0]], rel=0.15)
+    assert alone.area == pytest.approx(head.cortex.vertex_areas[first[0]], rel=0.15)
 
 
 def test_a_patch_does_not_jump_a_sulcus():
@@ -148,7 +147,7 @@ def test_a_patch_does_not_jump_a_sulcus():
 
 
 def test_vertex_areas_sum_to_the_surface(head):
-    areas = vertex_areas(head.cortex)
+    areas = head.cortex.vertex_areas
     assert (areas > 0.0).all()
     assert areas.sum() == pytest.approx(head.cortex.areas.sum(), rel=1e-13)
 

@@ -170,7 +170,7 @@ def change_by_splitting(
 
 def vertex_charges(surface: Surface, charge: F64) -> F64:
     """Return the area-weighted mean charge of the triangles around each vertex (V/m), shape (n_vertices,)."""
-    weight = vertex_areas(surface)
+    weight = surface.vertex_areas
     total = np.bincount(surface.triangles.ravel(), np.repeat(surface.areas / 3.0 * charge, 3), len(surface.vertices))
     mean: F64 = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0.0)
     return mean
@@ -192,14 +192,6 @@ def _mismatch(operator: BemOperator, charge: F64, points: F64, primary: Callable
     return float(np.sqrt((area @ varying) / (area @ whole))) if whole.any() else 0.0
 
 
-def vertex_areas(surface: Surface) -> F64:
-    """Return a third of the area of the triangles around each vertex (mm^2), shape (n_vertices,)."""
-    areas: F64 = np.bincount(
-        surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3), len(surface.vertices)
-    ).astype(np.float64)
-    return areas
-
-
 def cortex_sample(cortex: Surface, primary: Callable[[F64], F64], count: int) -> tuple[F64, F64]:
     """Return points of the cortex drawn in proportion to the energy of the primary field, and their weights.
 
@@ -219,7 +211,7 @@ def cortex_sample(cortex: Surface, primary: Callable[[F64], F64], count: int) ->
     weights : ndarray, shape (n,)
         Areas that they stand for (mm^2).
     """
-    areas = vertex_areas(cortex)
+    areas = cortex.vertex_areas
     share = areas * np.sum(primary(cortex.vertices) ** 2, axis=1)
     cumulative = np.cumsum(share)
     if cumulative[-1] == 0.0:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from coils import Coil
 from efield.bem import quadrature
-from efield.bem.estimate import cortex_sample, estimate_error, vertex_areas
+from efield.bem.estimate import cortex_sample, estimate_error
 from efield.bem.krylov import KrylovResult
 from efield.bem.operator import BemOperator
 from efield.bem.refinement import CORTEX_SAMPLE, Refinement, marked_triangles
@@ -307,7 +307,7 @@ class BemSolver:
             solver=finer,
             before=self._field(result, coil, pose, didt, where, surface),
             field=finer._field(finer._charges(coil, pose, progress), coil, pose, didt, where, surface),
-            weights=np.ones(len(where)) if surface is None else vertex_areas(surface),
+            weights=np.ones(len(where)) if surface is None else surface.vertex_areas,
             triangles_before=len(self.operator.part),
             triangles_after=len(finer.operator.part),
         )

@@ -38,7 +38,7 @@ class Search:
     def check(self) -> None:
         """Raise ValueError if a number is out of range."""
         from efield.directions import current_on_scalp
-        from efield.targeting.search import check_search
+        from efield.targeting.finding import check_search
         from meshes import arrays
 
         for value, option in (

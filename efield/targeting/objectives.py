@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from efield.fields import EField
+from efield.targeting.parts import cut_into_parts
 from efield.targeting.patch import Patch
 from efield.targeting.target import Target
 from meshes import HeadModel, arrays
@@ -163,7 +164,7 @@ def mean_magnitude(*, parts: int = _PARTS) -> Objective:
     count = _whole(parts, "parts", 1)
 
     def prepare(head: HeadModel, targets: Sequence[Target]) -> Prepared:
-        own, shares, pieces = _cut(head, targets, count)
+        own, shares, pieces = cut_into_parts(_patches(head, targets), count)
 
         def score(means: F64) -> F64:
             fields = np.linalg.norm(means[:, len(own) :], axis=2) @ shares
@@ -194,7 +195,7 @@ def percentile(share: float = 10.0, *, parts: int = _PARTS) -> Objective:
     count = _whole(parts, "parts", 2)
 
     def prepare(head: HeadModel, targets: Sequence[Target]) -> Prepared:
-        own, shares, pieces = _cut(head, targets, count)
+        own, shares, pieces = cut_into_parts(_patches(head, targets), count)
 
         def score(means: F64) -> F64:
             fields = np.linalg.norm(means[:, len(own) :], axis=2)
@@ -329,52 +330,6 @@ def _at_targets(targets: Sequence[Target]) -> Score:
         return fields
 
     return at
-
-
-def _cut(head: HeadModel, targets: Sequence[Target], count: int) -> tuple[tuple[Patch, ...], F64, tuple[Patch, ...]]:
-    """Return the targets' patches, the shares of each part in each target (n_parts, n_targets), and the parts."""
-    own = _patches(head, targets)
-    pieces: list[Patch] = []
-    of: list[int] = []
-    for number, patch in enumerate(own):
-        parts = _parts(patch, min(count, len(patch.points)))
-        pieces += parts
-        of += [number] * len(parts)
-    shares = np.zeros((len(pieces), len(own)))
-    first = 0
-    for number, patch in enumerate(own):
-        for rows in _split(patch, min(count, len(patch.points))):
-            shares[first, number] = patch.weights[rows].sum()
-            first += 1
-    return own, shares, tuple(pieces)
-
-
-def _parts(patch: Patch, count: int) -> list[Patch]:
-    return [
-        Patch(
-            points=np.ascontiguousarray(patch.points[rows]),
-            weights=patch.weights[rows] / patch.weights[rows].sum(),
-            indices=np.empty(0, dtype=np.int64),
-            normal=None,
-        )
-        for rows in _split(patch, count)
-    ]
-
-
-def _split(patch: Patch, count: int) -> list[NDArray[np.int64]]:
-    """Cut points into parts of like weight, again and again across their longest side."""
-    parts = [np.arange(len(patch.points))]
-    while len(parts) < count:
-        largest = max(range(len(parts)), key=lambda k: (len(parts[k]) > 1, patch.weights[parts[k]].sum()))
-        rows = parts.pop(largest)
-        if len(rows) == 1:
-            parts.append(rows)
-            break
-        order = rows[np.argsort(patch.points[rows, np.ptp(patch.points[rows], axis=0).argmax()], kind="stable")]
-        half = np.cumsum(patch.weights[order])
-        middle = int(np.clip(np.searchsorted(half, 0.5 * half[-1]), 1, len(order) - 1))
-        parts += [order[:middle], order[middle:]]
-    return parts
 
 
 def _weighted_percentile(values: F64, weights: F64, share: float) -> F64:

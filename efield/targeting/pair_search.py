@@ -15,8 +15,8 @@ from efield.bem import BemSolver
 from efield.bem.reciprocity import check_sources
 from efield.kernels.casings import next_pair
 from efield.targeting.casings import CasingGap
+from efield.targeting.finding import check_search
 from efield.targeting.placements import Placement, Placements
-from efield.targeting.search import check_search
 from efield.targeting.target import Target
 from efield.targeting.target_field import TargetField
 from meshes import HeadModel, Pose, arrays

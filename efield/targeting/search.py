@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,28 +14,23 @@ from coils import Coil
 from efield.bem import BemSolver
 from efield.bem.reciprocity import check_sources
 from efield.directions import current_on_scalp
-from efield.targeting.certificate import Certificate
-from efield.targeting.landscape import CERTAIN, Landscape
+from efield.targeting.finding import Found, Progress, Reach, check_search, find, middle_of, silent
 from efield.targeting.objectives import Objective, Prepared, strength
-from efield.targeting.placements import Placement, Placements
+from efield.targeting.placements import Placement
 from efield.targeting.result import SearchResult
 from efield.targeting.shapes import best_shape
 from efield.targeting.target import Target
 from efield.targeting.target_field import TargetField
-from meshes import arrays, scalp_point
+from meshes import scalp_point
 
 F64 = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
-__all__ = ["Found", "Reach", "check_search", "find", "optimize"]
+__all__ = ["optimize"]
 
 logger = logging.getLogger(__name__)
 
 _SUSPECT = 0.01
 """Search and direct solution may differ by this share of the field at the target before a warning is given."""
-
-_MOST = 4e6
-"""Poses of one search; bounds memory and time."""
 
 _NEARLY = 0.99
 """A turn by half a circle is taken for the sake of the current's direction if it keeps this share of the field."""
@@ -48,47 +43,6 @@ _ROUGH = (6.0, 15.0)
 
 _CANDIDATES = 12
 """Placements solved directly for an objective that the search cannot tell."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Reach:
-    """The placements that a search tries; see `optimize` for what they are.
-
-    Attributes
-    ----------
-    distance, radius, spacing : float
-        mm.
-    angle_step, tilt : float
-        Degrees.
-    """
-
-    distance: float = 4.0
-    radius: float = 30.0
-    spacing: float = 2.0
-    angle_step: float = 5.0
-    tilt: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The best placement of one coil, before it is solved directly.
-
-    Attributes
-    ----------
-    placement : Placement
-        Where.
-    score : float
-        What was maximised.
-    landscape : Landscape
-        All placements.
-    certificate : Certificate
-        How far below another it could be.
-    """
-
-    placement: Placement
-    score: float
-    landscape: Landscape
-    certificate: Certificate
 
 
 def optimize(
@@ -170,11 +124,11 @@ def optimize(
     check_sources(coil)
     if deform and (coil.assembly is None or not coil.assembly.deformations):
         raise ValueError(f"coil must have deformations for deform=True; got {coil.name}, which has none.")
-    report = progress if progress is not None else _silent
+    report = progress if progress is not None else silent
     goal = objective if objective is not None else strength()
     if current is not None:
         # A wrong name must not be told of after minutes.
-        current_on_scalp(current, *scalp_point(solver.head, _middle(targets)))
+        current_on_scalp(current, *scalp_point(solver.head, middle_of(targets)))
     prepared = goal.prepare(solver.head, targets)
     fields = TargetField(solver, prepared.patches, progress=lambda i, n: report("reciprocity", i, n))
     if deform:
@@ -189,107 +143,6 @@ def optimize(
         found = _most_wanted(found, goal, solver, report)
     best = _half_turn(found, targets, prepared, current)
     return _solved(solver, coil, targets, goal, prepared, fields, found, best, reach, report)
-
-
-def find(
-    fields: TargetField,
-    coil: Coil,
-    targets: Sequence[Target],
-    prepared: Prepared,
-    reach: Reach,
-    *,
-    gap: float = 1e-3,
-    most: int = CERTAIN,
-    report: Progress | None = None,
-) -> Found:
-    """Find the best placement of one coil from reciprocal fields that are already there.
-
-    Parameters
-    ----------
-    fields : TargetField
-        Of the objective's patches, ``prepared.patches``.
-    coil : Coil
-        The coil.
-    targets : sequence of Target
-        The search lies around their middle.
-    prepared : Prepared
-        The objective on this head.
-    reach : Reach
-        What to try.
-    gap, report
-        As `gap` and `progress` of `optimize`.
-    most : int, optional
-        Placements evaluated for the certificate at most.
-
-    Returns
-    -------
-    Found
-
-    Raises
-    ------
-    ValueError
-        If no placement has a score above zero.
-    """
-    tell = report if report is not None else _silent
-    r = reach
-    middle = _middle(targets)
-    space = Placements(fields.head, coil, middle, r.distance, r.radius, r.spacing, r.angle_step, tilt=r.tilt)
-    landscape = Landscape.survey(fields, coil, space, prepared, tell)
-    starts = landscape.best_apart(3)
-    climbed = []
-    for number, start in enumerate(starts):
-        climbed.append(landscape.climb(start, step=1.0, end=0.3))
-        tell("refine", number + 1, len(starts) + 1)
-    # The optimum is flat: the last tenths of a millimetre are for reproducible poses, and for the best one alone.
-    best, score = landscape.climb(max(climbed, key=lambda pair: pair[1])[0], step=0.3, end=0.05)
-    tell("refine", len(starts) + 1, len(starts) + 1)
-    if not score > 0.0:
-        raise ValueError(
-            f"target must be reachable by some placement; got at best a score of {score:.3g}. Reverse its direction, "
-            "loosen the objective, or widen the search radius."
-        )
-    tell("certify", 0, 1)
-    certificate, better = landscape.certify(score, wanted=gap, most=most)
-    if better is not None:
-        better, higher = landscape.climb(better, step=0.3, end=0.05)
-        if higher > score:
-            best, score = better, higher
-    tell("certify", 1, 1)
-    return Found(best, score, landscape, certificate)
-
-
-def check_search(
-    *,
-    distance: float,
-    radius: float,
-    spacing: float,
-    angle_step: float,
-    tilt: float = 0.0,
-    gap: float = 1e-3,
-) -> None:
-    """Raise ValueError unless the options of `optimize` are in range; see there for what they are."""
-    arrays.non_negative(distance, "distance")
-    arrays.positive(radius, "radius")
-    arrays.positive(spacing, "spacing")
-    arrays.positive(angle_step, "angle_step")
-    arrays.non_negative(tilt, "tilt")
-    arrays.positive(gap, "gap")
-    if distance > 100.0:
-        raise ValueError(f"distance must be at most 100 mm; got {distance:g}.")
-    if radius > 150.0:
-        raise ValueError(f"radius must be at most 150 mm, half a head; got {radius:g}.")
-    if angle_step > 90.0:
-        raise ValueError(f"angle_step must be at most 90 degrees; got {angle_step:g}.")
-    if tilt > 45.0:
-        raise ValueError(f"tilt must be at most 45 degrees; got {tilt:g}.")
-    if not 1e-5 <= gap < 1.0:
-        raise ValueError(f"gap must be from 1e-5 to below 1; got {gap:g}.")
-    poses = np.pi * (radius / spacing) ** 2 * 360.0 / angle_step * (9 if tilt > 0.0 else 1)
-    if poses > _MOST:
-        raise ValueError(
-            f"radius, spacing and angle_step must give at most {_MOST:.0e} poses; got {poses:.1e}. The best pose is "
-            "refined continuously, so that steps of 2 mm and 5 degrees are fine enough."
-        )
 
 
 def _checked(
@@ -320,15 +173,6 @@ def _shape_of(coil: Coil) -> dict[str, float]:
     if coil.assembly is None:
         return {}
     return {f"deformation_{name}": value for name, value in coil.assembly.settings.items()}
-
-
-def _silent(stage: str, done: int, of: int) -> None:
-    """Report nothing."""
-
-
-def _middle(targets: Sequence[Target]) -> F64:
-    middle: F64 = np.mean([target.position for target in targets], axis=0)
-    return middle
 
 
 def _most_wanted(found: Found, objective: Objective, solver: BemSolver, report: Progress) -> Found:

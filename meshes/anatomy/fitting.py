@@ -119,7 +119,7 @@ def _is_folded(cortex: Surface) -> bool:
 
 def _lay_over(pairs: list[Pair]) -> tuple[FloatArray, float]:
     """Return the affine map from the first surfaces to the second ones, and the rms distance left (mm)."""
-    weights = [(_vertex_areas(one), _vertex_areas(other)) for one, other in pairs]
+    weights = [(_shares(one), _shares(other)) for one, other in pairs]
     matrix = _start(pairs, weights)
     corners = _box(pairs)
     for samples, settled in _LEVELS:
@@ -184,11 +184,9 @@ def _box(pairs: list[Pair]) -> FloatArray:
     return np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
 
 
-def _vertex_areas(surface: Surface) -> FloatArray:
+def _shares(surface: Surface) -> FloatArray:
     """Return the share of the surface's area that each vertex stands for."""
-    areas = np.zeros(len(surface.vertices))
-    np.add.at(areas, surface.triangles.ravel(), np.repeat(surface.areas / 3.0, 3))
-    return np.asarray(areas / areas.sum())
+    return np.asarray(surface.vertex_areas / surface.vertex_areas.sum())
 
 
 def _by_fiducials(head: HeadModel) -> MniAffine:

@@ -13,7 +13,7 @@ from meshes.arrays import FloatArray
 from meshes.head import HeadModel
 from meshes.surface import Surface
 
-__all__ = ["WALL_RADIUS", "Wall", "angle_across", "bank_of", "vertex_areas", "wall_around"]
+__all__ = ["WALL_RADIUS", "Wall", "angle_across", "bank_of", "wall_around"]
 
 IndexArray = npt.NDArray[np.int64]
 
@@ -45,12 +45,6 @@ class Wall:
     direction: FloatArray
     clearness: float
     area: float
-
-
-def vertex_areas(surface: Surface) -> FloatArray:
-    """Return a third of the area of the triangles around each vertex (mm^2)."""
-    thirds = np.repeat(surface.areas / 3.0, 3)
-    return np.bincount(surface.triangles.ravel(), thirds, minlength=len(surface.vertices)).astype(np.float64)
 
 
 def wall_around(
@@ -103,7 +97,7 @@ def wall_around(
     centre = arrays.vector(point, "point")
     reach = arrays.positive(radius, "radius")
     near = np.linalg.norm(cortex.vertices - centre, axis=1) <= reach
-    normals, areas = cortex.vertex_normals, vertex_areas(cortex)
+    normals, areas = cortex.vertex_normals, cortex.vertex_areas
     chosen = near if vertices is None else near & _mask(vertices, len(near))
     if facing is not None:
         chosen = chosen & (normals @ arrays.unit_vector(facing, "facing") > 0.0)
@@ -151,7 +145,7 @@ def bank_of(head: HeadModel, key: str, *, regions: Mapping[str, IndexArray] | No
     other = known.get(_counterpart(key))
     if other is None or "-leg-" in key:
         return region
-    areas = vertex_areas(head.cortex)
+    areas = head.cortex.vertex_areas
     across = np.average(head.cortex.vertices[other], axis=0, weights=areas[other]) - np.average(
         head.cortex.vertices[region], axis=0, weights=areas[region]
     )

@@ -70,7 +70,7 @@ def without_cortex(head: HeadModel, lesion: Surface, wall: Surface, margin: floa
     used, triangles = np.unique(cortex.triangles[rows], return_inverse=True)
     number = np.full(len(cortex.vertices), -1)
     number[used] = np.arange(len(used))
-    areas = np.bincount(cortex.triangles.ravel(), np.repeat(cortex.areas, 3), len(cortex.vertices))
+    areas = cortex.vertex_areas
     regions, losses = {}, {}
     for name, indices in head.regions.items():
         left = number[indices] >= 0

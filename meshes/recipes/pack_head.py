@@ -121,9 +121,7 @@ def _halves(standard: Surface, cortex: Surface) -> list[tuple[int, int, int, int
 
 def centroid(surface: Surface, indices: npt.NDArray[np.int64]) -> FloatArray:
     """Return the mean of some vertices (mm), each weighted by the area around it."""
-    area = np.zeros(len(surface.vertices))
-    np.add.at(area, surface.triangles, surface.areas[:, None] / 3.0)
-    middle: FloatArray = np.average(surface.vertices[indices], axis=0, weights=area[indices])
+    middle: FloatArray = np.average(surface.vertices[indices], axis=0, weights=surface.vertex_areas[indices])
     return middle
 
 
