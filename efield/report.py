@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coils import Coil
+    from efield.dose import Dose
     from efield.fields import EField
     from efield.page import Section
     from efield.targeting import SearchResult
@@ -81,6 +82,8 @@ def write(
     field: float = 60.0,
     figure: bool = True,
     sections: Sequence[Section] = (),
+    dose: Dose | None = None,
+    warnings: Sequence[str] = (),
     command: str = "",
 ) -> str | None:
     """Write the result of a search: summary.json, field.vtp, figure.png, report.html and the navigation files.
@@ -99,23 +102,49 @@ def write(
         Whether to draw the figure.
     sections : sequence of Section, optional
         What else the report shall tell, and summary.json hold; see `efield.page`.
+    dose : Dose, optional
+        The dose that the report shall put first; by default that for `field`.
+    warnings : sequence of str, optional
+        What the report shall say at its top.
     command : str, optional
         The command line that gave the result.
 
     Returns
     -------
     str or None
-        None if all is written; else one sentence on what the figure lacks and why. The numbers are written first, so
-        they are safe whatever happens to the figure.
+        None if all is written; else one sentence on what the figure lacks and why. Everything is finished in a folder
+        beside it first: where it is interrupted, no result is left.
 
     Raises
     ------
     ValueError, OSError
         As `check_folder`.
     """
+    target = check_folder(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as name_of_draft:
+        path = Path(name_of_draft)
+        problem = _write_into(path, result, didt, field, figure, sections, dose, warnings, command)
+        for part in ("navigation", "field.vtp", "figure.png", "report.html", "summary.json"):  # the summary last
+            if (path / part).exists():
+                (path / part).replace(target / part)
+    return problem
+
+
+def _write_into(
+    path: Path,
+    result: SearchResult,
+    didt: float,
+    field: float,
+    figure: bool,
+    sections: Sequence[Section],
+    dose: Dose | None,
+    warnings: Sequence[str],
+    command: str,
+) -> str | None:
+    """Write all files into an empty folder."""
     from efield import navigation, page, viewer
 
-    path = check_folder(folder)
     result.save(path, field=field)
     (path / "navigation").mkdir()
     for system, name in navigation.FILES.items():
@@ -135,6 +164,8 @@ def write(
         figure=drawn if drawn.exists() else None,
         problem=problem,
         sections=sections,
+        dose=dose,
+        warnings=warnings,
         command=command,
     ).write(path)
     return problem
@@ -235,6 +266,7 @@ def facts_of_search(result: SearchResult, *, didt: float = 1e6, field: float = 6
     target = result.target
     what = "|E|" if target.direction is None else "E along the wanted direction"
     lines = {
+        **({} if result.objective.name == "strength" else {"Maximised": result.objective.text}),
         "Coil centre": f"{_point(result.pose.origin)} mm, casing {result.distance:.1f} mm off the scalp",
         "Handle": f"points {say_direction(result.handle)}, {result.angle_to_midline:.0f}° to the midline; "
         f"induced E {say_direction(result.current_direction)}",

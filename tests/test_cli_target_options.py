@@ -18,7 +18,7 @@ BAD = [
     (["--mni", "1,2"], "--mni must be x,y,z, three numbers with commas; got '1,2'"),
     (["--at", "a,b,c"], "--at must be x,y,z, three numbers with commas"),
     (["--at", "1,2,nan"], "--at must"),
-    (["--mni", "-37,-21,58", "--side", "both"], "--side must be left or right with --mni; got both"),
+    (["--mni", "-37,-21,58", "--side", "both"], "--side must not be given with --mni, which has its place; got both"),
     (["m1-foot"], "m1-foot"),
     (["m1-hand", "--direction", "1"], "--direction must be x,y,z"),
     (["m1-hand", "--objective", "best"], "--objective must be one of"),
@@ -45,6 +45,12 @@ BAD = [
     (["m1-leg", "--second-coil", "magstim-70mm"], "--side must be both with --second-coil"),
     (["m1-leg", "--side", "both", "--second-coil", "magstim-70mm", "--tilt", "5"], "--second-coil must stand without"),
     (["m1-leg", "--side", "both", "--second-coil", "nonsense"], "nonsense"),
+    (["m1-leg", "--side", "both", "--second-coil", "magstim-70mm", "--error", "robotic"], "--second-coil must stand"),
+    (["m1-hand", "--direction", "0,1,0", "--current", "AP"], "--current must not be given with --direction"),
+    (["m1-hand", "--objective", "focal", "--error", "robotic", "--expected"], "--objective must not be focal"),
+    (["m1-hand", "--coil", "magstim-25mm", "--threshold-mso", "45"], "--threshold-mso must go with a coil whose"),
+    (["m1-hand", "--threshold-mso", "45", "--threshold-from", "nowhere"], "--threshold-from must be the folder"),
+    (["--mni", "37,-21,58", "--threshold-mso", "45"], "--threshold-from must name a saved m1-hand result"),
 ]
 
 

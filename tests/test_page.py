@@ -447,5 +447,5 @@ def test_it_reads_as_research_and_as_no_advice(built):
 
 def test_build_takes_what_the_documentation_says():
     assert list(inspect.signature(page.build).parameters) == [
-        "result", "field", "figure", "problem", "sections", "command", "positions",
+        "result", "field", "figure", "problem", "sections", "dose", "warnings", "command", "positions",
     ]  # fmt: skip

@@ -315,14 +315,15 @@ def test_the_safety_tables_are_held_at_the_stimulator_s_setting_over_a_weaker_pl
 
 def test_a_plan_says_what_differs_and_what_is_missing(small_result, threshold) -> None:
     plan = plan_session(small_result, protocol="rls-leg")
-    said = " ".join(plan.remarks)
+    said = " ".join((*plan.mismatches, *plan.remarks))
+    assert any("stimulates m1-leg; this result is for m1-hand" in warning for warning in plan.warnings)
     assert "stimulates m1-leg; this result is for m1-hand" in said
     assert "side is both; this result's is left" in said
     assert "their trains are not known" in said
     assert "No motor threshold was given" in said
     assert plan.findings == ()
     other = plan_session(small_result, threshold=threshold, protocol="cpsp-hand", affected="left")
-    assert "side is right; this result's is left" in " ".join(other.remarks)
+    assert "side is right; this result's is left" in " ".join(other.warnings)
     unasked = plan_session(small_result, threshold=threshold, protocol="cpsp-hand")
     assert "that side was not given" in " ".join(unasked.remarks)
     no_intensity = plan_session(small_result, train=PulseTrain(10, 50))
@@ -342,7 +343,7 @@ def test_both_sides_at_once_get_the_dose_of_the_weaker_one(small_result, thresho
     plan = plan_session(both, threshold=threshold, protocol="rls-leg")
     assert plan.dose.what == "100 % of the threshold's field at m1-hand left and right"
     assert plan.dose.mso == pytest.approx(90.0, rel=1e-12)
-    assert "side" not in " ".join(plan.remarks)
+    assert "side" not in " ".join((*plan.mismatches, *plan.remarks))
 
 
 @pytest.mark.parametrize("name", list_protocols())

@@ -90,7 +90,9 @@ def target(
             metavar="[TARGET]", help="Region to stimulate, for example m1-hand; `efield targets` lists them."
         ),
     ] = None,
-    side: Annotated[Side, typer.Option("--side", help="Hemisphere, or both at once.")] = Side.left,
+    side: Annotated[
+        Side | None, typer.Option("--side", help="Hemisphere of TARGET, or both at once; default: left.")
+    ] = None,
     coil: Coil = "magstim-70mm",
     second_coil: Annotated[
         str | None,
@@ -125,7 +127,11 @@ def target(
     ] = "strength",
     avoid: Annotated[
         list[str] | None,
-        typer.Option("--avoid", metavar="TARGET[:SIDE]", help="Spare this target; may be repeated."),
+        typer.Option(
+            "--avoid",
+            metavar="TARGET[:SIDE]",
+            help="Spare this target, by default of the target's side; may be repeated.",
+        ),
     ] = None,
     avoid_share: Annotated[
         float | None,
@@ -198,7 +204,7 @@ def target(
             at=at,
             region=region,
             mask=mask,
-            side=side.value,
+            side=None if side is None else side.value,
             radius=target_radius,
             direction=direction,
             objective=objective,
@@ -215,8 +221,26 @@ def target(
             deform=deform,
             gap=gap,
         )
+        extras = Extras(
+            error=error,
+            expected=expected,
+            threshold_mso=threshold_mso,
+            threshold_from=threshold_from,
+            threshold_by=threshold_by.value,
+            protocol=protocol,
+            affected=affected,
+            intensity=intensity,
+            train=train,
+            own_head=own_head,
+        )
         if second_coil is not None:
             from efield.cli.two_coils import run as run_two
+
+            if extras != Extras():
+                raise ValueError(
+                    "--second-coil must stand without --error, --expected, --threshold-mso, --protocol and what "
+                    "belongs to them; got some of these. Dose and errors of placement are known for one coil only."
+                )
 
             run_two(
                 goal,
@@ -232,18 +256,7 @@ def target(
         run(
             goal,
             search,
-            Extras(
-                error=error,
-                expected=expected,
-                threshold_mso=threshold_mso,
-                threshold_from=threshold_from,
-                threshold_by=threshold_by.value,
-                protocol=protocol,
-                affected=affected,
-                intensity=intensity,
-                train=train,
-                own_head=own_head,
-            ),
+            extras,
             coil_name=coil,
             head_name=head,
             resolution=resolution,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from coils import Coil
     from efield.bem import BemSolver
-    from efield.dose import MotorThreshold
+    from efield.cli.goals import Goal
+    from efield.dose import Dose, MotorThreshold
     from efield.page import Section
     from efield.targeting import Robustness, SearchResult
 
@@ -52,7 +53,7 @@ class Extras:
     train: str | None = None
     own_head: bool = False
 
-    def check(self) -> None:
+    def check(self, goal: Goal, coil: Coil, *, given_points: bool) -> None:
         """Raise ValueError for what is wrong before anything is computed."""
         from efield import PlacementError, protocols
         from meshes import arrays
@@ -61,12 +62,26 @@ class Extras:
             PlacementError.named(self.error)
         if self.expected and self.error is None:
             raise ValueError("--error must say how large errors are if --expected is given; got none.")
+        if self.expected and goal.objective == "focal":
+            raise ValueError(
+                "--objective must not be focal with --expected; got both, and an area has no expected field."
+            )
         if self.threshold_mso is not None:
+            self._check_pair(coil)
             arrays.positive(self.threshold_mso, "--threshold-mso")
             if self.threshold_mso > 100.0:
                 raise ValueError(f"--threshold-mso must be at most 100 %; got {self.threshold_mso:g}.")
         elif self.threshold_from is not None:
             raise ValueError(f"--threshold-mso must be given with --threshold-from; got {self.threshold_from} alone.")
+        if self.threshold_from is not None and not self.threshold_from.exists():
+            raise FileNotFoundError(
+                f"--threshold-from must be the folder of a saved result; got {self.threshold_from}."
+            )
+        if self.threshold_mso is not None and self.threshold_from is None and given_points:
+            raise ValueError(
+                "--threshold-from must name a saved m1-hand result where the target is a point, region or mask: its "
+                "side is not known. Run efield target m1-hand first."
+            )
         if self.intensity is not None:
             arrays.positive(self.intensity, "--intensity")
         if self.protocol is not None:
@@ -75,6 +90,18 @@ class Extras:
             protocols.PulseTrain.from_text(self.train)
         if self.affected is not None:
             arrays.choice(self.affected, "--affected", ("left", "right"))
+
+    @staticmethod
+    def _check_pair(coil: Coil) -> None:
+        import coils
+
+        try:
+            coils.stimulator_for(coil.name)
+        except ValueError:
+            raise ValueError(
+                f"--threshold-mso must go with a coil whose stimulator is known; got {coil.name}. In Python: "
+                "efield.dose.MotorThreshold(..., stimulator=coils.Stimulator(...))."
+            ) from None
 
     @property
     def wants_plan(self) -> bool:
@@ -89,15 +116,29 @@ class Extras:
         from efield import PlacementError
         from efield.targeting.robust_placement import optimize_expected
 
-        best = optimize_expected(result, PlacementError.named(self.error))
+        score = result.objective.prepare(result.head, result.targets).score
+        best = optimize_expected(result, PlacementError.named(self.error), score=score)
         return result.at(best.pose, solver)
 
-    def sections(self, result: SearchResult, solver: BemSolver, coil: Coil) -> tuple[list[Section], tuple[str, ...]]:
-        """Return what goes into report.html and summary.json, and warnings for the terminal."""
+    def sections(
+        self, result: SearchResult, solver: BemSolver, coil: Coil, *, wanted: float, plain: bool
+    ) -> tuple[list[Section], Dose | None, tuple[str, ...]]:
+        """Return what goes into report.html and summary.json, the dose asked for, and warnings.
+
+        Parameters
+        ----------
+        result, solver, coil
+            Of the search.
+        wanted : float
+            Field for which the dose is without a threshold (V/m).
+        plain : bool
+            Whether the search was for strength alone, so that over M1 hand it also stands for the threshold's place.
+        """
         from efield import page
 
         found: list[Section] = []
         warnings: tuple[str, ...] = ()
+        dose = None
         robust = self._robustness(result)
         if robust is not None:
             found.append(page.Section.of("Errors of placement", robust, picture=_map(robust, result), alt=_ALT))
@@ -107,7 +148,8 @@ class Extras:
 
             plan = protocols.plan_session(
                 result,
-                threshold=self._threshold(result, solver, coil),
+                threshold=self._threshold(result, solver, coil, plain=plain and not self.expected),
+                field=wanted,
                 protocol=self.protocol,
                 intensity=self.intensity,
                 train=None if self.train is None else protocols.PulseTrain.from_text(self.train),
@@ -116,8 +158,8 @@ class Extras:
                 placement=None if robust is None else placement_spread(robust.total.low),
             )
             found.append(page.Section.of("Dose and pulses", plan))
-            warnings = plan.warnings
-        return found, warnings
+            dose, warnings = plan.dose, plan.warnings
+        return found, dose, warnings
 
     def _robustness(self, result: SearchResult) -> Robustness | None:
         if self.error is None:
@@ -126,7 +168,7 @@ class Extras:
 
         return robustness_of(result, PlacementError.named(self.error))
 
-    def _threshold(self, result: SearchResult, solver: BemSolver, coil: Coil) -> MotorThreshold | None:
+    def _threshold(self, result: SearchResult, solver: BemSolver, coil: Coil, *, plain: bool) -> MotorThreshold | None:
         """Return the measured threshold: where a saved result says, or at the best placement over M1 hand."""
         if self.threshold_mso is None:
             return None
@@ -136,7 +178,7 @@ class Extras:
         if self.threshold_from is not None:
             return threshold_of_folder(self.threshold_from, mso=self.threshold_mso, method=self.threshold_by)
         side = result.target.side or "left"
-        if result.target.name == "m1-hand" and len(result.targets) == 1:
+        if plain and result.target.name == "m1-hand" and len(result.targets) == 1:
             hand = result
         else:
             distance = result.settings["distance_mm"]

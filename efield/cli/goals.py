@@ -30,8 +30,8 @@ class Goal:
     ----------
     name, mni, at, region, mask : str or Path, optional
         Exactly one: a named target, a point in MNI space or in the head's own (x,y,z), a region, a NIfTI file.
-    side : str
-        "left", "right" or "both".
+    side : str, optional
+        "left", "right" or "both", for a named target; "left" by default.
     radius : float
         Of the patch (mm).
     direction : str, optional
@@ -39,7 +39,7 @@ class Goal:
     objective : str
         One of `OBJECTIVES`.
     avoid : tuple of str
-        Named targets to spare, as "s1-hand" or "s1-hand:right".
+        Named targets to spare, as "s1-hand" (of the target's side or sides) or "s1-hand:right".
     avoid_share : float, optional
         Greatest field at these over that at the target.
     """
@@ -49,7 +49,7 @@ class Goal:
     at: str | None = None
     region: str | None = None
     mask: Path | None = None
-    side: str = "left"
+    side: str | None = None
     radius: float = 5.0
     direction: str | None = None
     objective: str = "strength"
@@ -76,8 +76,8 @@ class Goal:
             )
         if self.name is not None:
             check_names(target=self.name)
-        elif self.side == "both":
-            raise ValueError(f"--side must be left or right with {used[0]}; got both, which needs a named TARGET.")
+        elif self.side is not None:
+            raise ValueError(f"--side must not be given with {used[0]}, which has its place; got {self.side}.")
         arrays.choice(self.objective, "--objective", OBJECTIVES)
         arrays.positive(self.radius, "--target-radius")
         for option, text in (("--mni", self.mni), ("--at", self.at), ("--direction", self.direction)):
@@ -97,10 +97,19 @@ class Goal:
             raise ValueError(f"--objective must be strength with --avoid; got {self.objective}.")
 
     @property
+    def _sides(self) -> tuple[str, ...]:
+        return ("left", "right") if self.side == "both" else (self.side or "left",)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the strength at the target counts."""
+        return self.objective == "strength" and not self.avoid and self.direction is None
+
+    @property
     def folder(self) -> str:
         """Name of the folder for the result, if none is given."""
         if self.name is not None:
-            return f"{self.name}-{self.side}"
+            return f"{self.name}-{self.side or 'left'}"
         if self.region is not None:
             return self.region.replace(":", "-").replace("/", "-")
         return self.mask.name.split(".")[0] if self.mask is not None else "target"
@@ -122,8 +131,7 @@ class Goal:
             elif self.mask is not None:
                 found = [target_of_mask(self.mask, head, radius=self.radius, direction=direction)]
             else:
-                sides = ("left", "right") if self.side == "both" else (self.side,)
-                name = self.name or ""
+                sides, name = self._sides, self.name or ""
                 found = [Target.named(name, head, side=side, radius=self.radius, direction=direction) for side in sides]
         say_notes(caught)
         return found
@@ -136,7 +144,8 @@ class Goal:
             spared = []
             for text in self.avoid:
                 name, _, side = text.partition(":")
-                spared.append(Target.named(name, head, side=side or "left", radius=self.radius))
+                sides = (side,) if side else self._sides
+                spared += [Target.named(name, head, side=each, radius=self.radius) for each in sides]
             if self.avoid_share is None:
                 return objectives.contrast(spared)
             return objectives.limited(spared, share=self.avoid_share)

@@ -157,7 +157,7 @@ def show_protocols(name: str | None) -> None:
 
     if name is not None:
         protocol = protocols.load_protocol(name)
-        show_facts(f"{name}: {protocol.summary}", dict(protocol.lines()))
+        show_facts(f"{name}: {protocol.summary}", protocol.lines())
     else:
         show_facts(
             "Published protocols: what studies did, no advice",

@@ -103,12 +103,16 @@ def run(
     arrays.positive(wanted, "--field")
     goal.check()
     search.check()
-    extras.check()
+    if goal.direction is not None and search.current is not None:
+        raise ValueError(
+            "--current must not be given with --direction, which chooses between half turns too; got both."
+        )
+    check_names(head=head_name, resolution=resolution)
+    coil = open_coil(coil_name)
+    extras.check(goal, coil, given_points=goal.name is None)
 
     import efield
 
-    check_names(head=head_name, resolution=resolution)
-    coil = open_coil(coil_name)
     with stages() as progress:
         progress(f"load head {head_name}")
         head = open_head(head_name, resolution=resolution, conductivities=conductivities)
@@ -136,14 +140,23 @@ def run(
         result = extras.moved(result, solver)
         if extras.error is not None or extras.wants_plan:
             progress("errors of placement, dose, pulses")
-        sections, warnings = extras.sections(result, solver, coil)
+        plain = goal.is_plain and search.tilt == 0.0
+        sections, dose, warnings = extras.sections(result, solver, coil, wanted=wanted, plain=plain)
         progress("write the result" + (" and draw the figure" if figure else ""))
         problem = report.write(
-            result, out, didt=didt, field=wanted, figure=figure, sections=sections, command=_command()
+            result,
+            out,
+            didt=didt,
+            field=wanted,
+            figure=figure,
+            sections=sections,
+            dose=dose,
+            warnings=warnings,
+            command=_command(),
         )
     show_facts(f"{result.name}, {coil.name}", report.facts_of_search(result, didt=didt, field=wanted))
     for section in sections:
-        show_facts(section.title, dict(section.rows))
+        show_facts(section.title, section.rows)
     for sentence in warnings:
         err().print("[bold red]Warning:[/] ", end="")
         err().print(sentence, markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import typer
@@ -42,7 +42,7 @@ def complaints() -> Iterator[None]:
     except typer.Exit:
         raise
     except KeyboardInterrupt:
-        err().print("Stopped; nothing was written.")
+        err().print("Stopped; no result was written.")
         raise typer.Exit(130) from None
     except Exception as error:
         if os.environ.get("EFIELD_DEBUG"):
@@ -96,13 +96,13 @@ def stages() -> Iterator[Callable[..., None]]:
         report.finish()
 
 
-def show_facts(title: str, facts: Mapping[str, str]) -> None:
-    """Print a table of names and values on stdout."""
+def show_facts(title: str, facts: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+    """Print a table of names and values on stdout; names may repeat if they come in pairs."""
     table = Table(
         title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2, 0, 0)
     )
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in facts.items():
+    for name, value in facts.items() if isinstance(facts, Mapping) else facts:
         table.add_row(name, Text(value))  # not markup: marks stand in [brackets]
     out().print(table)

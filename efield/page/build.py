@@ -68,16 +68,18 @@ class Page:
     words: PoseInWords
     sections: tuple[Section, ...]
     figure: bytes | None
+    warnings: tuple[str, ...]
     problem: str
     drawing: str
     command: str
+    wanted: str
     data: Mapping[str, Any]
 
     @property
     def cards(self) -> tuple[tuple[str, str], ...]:
         """What one wants to know first: name and text."""
         dose, field = self.data["dose"], self.data["field_at_1_A_per_us"]
-        wanted = f"for {dose['wanted_V_per_m']:g} V/m at the target"
+        wanted = f"for {self.wanted}"
         if dose["mso_percent"] is not None:
             wanted += f": {dose['mso_percent']:.0f} % of {dose['stimulator']}"
         return (
@@ -120,6 +122,7 @@ class Page:
                 "subtitle": self.subtitle,
                 "sections": [section.as_dict() for section in self.sections],
                 "figure": _FIGURE if self.figure is not None else None,
+                "warnings": list(self.warnings),
                 "problem": self.problem or None,
                 "repeat": self.command,
                 "caveats": list(facts.CAVEATS),
@@ -157,6 +160,8 @@ def build(
     figure: bytes | str | os.PathLike[str] | None = None,
     problem: str | None = None,
     sections: Sequence[Section] = (),
+    dose: Dose | None = None,
+    warnings: Sequence[str] = (),
     command: str = "",
     positions: Mapping[str, ArrayLike] | None = None,
 ) -> Page:
@@ -174,6 +179,10 @@ def build(
         Why the figure is missing or incomplete, in a sentence.
     sections : sequence of Section, optional
         What other parts of the program have to say; they follow the page's own tables of the field.
+    dose : Dose, optional
+        The dose to put first; by default that for `field`.
+    warnings : sequence of str, optional
+        What to say at the top.
     command : str, optional
         The command line that gave the result; by default the lines of Python that do.
     positions : mapping of str to array_like, shape (3,), optional
@@ -194,7 +203,7 @@ def build(
         if not isinstance(section, Section):
             raise ValueError(f"sections must hold page.Section; got {type(section).__name__}.")
     words = pose_in_words(result.head, result.coil, result.pose, positions=positions)
-    wanted = dose_of(result, field=field)
+    wanted = dose_of(result, field=field) if dose is None else dose
     data = _data(result, wanted)
     picture = figure if isinstance(figure, bytes) or figure is None else Path(figure).read_bytes()
     own = [facts.target(data), facts.pose(data, words), facts.found(data), facts.dose(wanted)]
@@ -205,9 +214,11 @@ def build(
         words=words,
         sections=(*own, *sections, *rest, facts.provenance(data)),
         figure=None if picture is None else Section("figure", picture=picture, alt=_FIGURE).picture,
+        warnings=tuple(warnings),
         problem=problem or ("" if picture is not None else "No figure was asked for."),
         drawing=scalp_map(result, words),
         command=command or _python(result),
+        wanted=wanted.what,
         data=data,
     )
 

@@ -42,7 +42,9 @@ class SessionPlan:
     heating : Heating or None
         Heat of the pulses; None if it is not known.
     remarks : tuple of str
-        Where result and protocol differ, and what is missing.
+        What is missing.
+    mismatches : tuple of str
+        Where the result is not the protocol's: its target, its side.
     """
 
     dose: Dose
@@ -52,11 +54,13 @@ class SessionPlan:
     findings: tuple[Finding, ...]
     heating: Heating | None
     remarks: tuple[str, ...]
+    mismatches: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What exceeds a limit: of the stimulator, or of a published table."""
+        """Where the result is not the protocol's, and what exceeds a limit of the stimulator or a published table."""
         found = [finding.text for finding in self.findings if finding.verdict == "exceeds"]
+        found = [*self.mismatches, *found]
         if self.dose.reachable is False:
             found.insert(0, f"The pair of stimulator and coil CANNOT reach this dose: {self.dose.text}.")
         return tuple(found)
@@ -69,6 +73,7 @@ class SessionPlan:
         if self.heating is not None:
             rows.append(("Heat", self.heating.text))
         rows.extend((f"Safety tables: {finding.verdict}", finding.text) for finding in self.findings)
+        rows.extend(("Not the protocol's", text) for text in self.mismatches)
         rows.extend(("Remark", remark) for remark in self.remarks)
         if self.protocol is not None:
             rows.extend(self.protocol.lines()[:-1])
@@ -180,7 +185,8 @@ def plan_session(
         train=pulses,
         findings=findings,
         heating=None if pulses is None else heating_of(result.coil, dose.didt, pulses),
-        remarks=tuple(_remarks(result, followed, threshold, pulses, percent, affected)),
+        remarks=tuple(_remarks(followed, threshold, pulses, percent, affected)),
+        mismatches=() if followed is None else tuple(_mismatches(result, followed, affected)),
     )
 
 
@@ -195,14 +201,13 @@ def _check_kinds(threshold: MotorThreshold | None, train: PulseTrain | None) -> 
 
 
 def _remarks(
-    result: SearchResult,
     protocol: Protocol | None,
     threshold: MotorThreshold | None,
     train: PulseTrain | None,
     percent: float | None,
     affected: str | None,
 ) -> Sequence[str]:
-    """Say where result and protocol differ, and what is missing."""
+    """Say what is missing."""
     found = []
     if threshold is None:
         found.append("No motor threshold was given: the dose is for a field, not for a share of a threshold.")
@@ -210,8 +215,14 @@ def _remarks(
         found.append("The pulses were not held against safety tables: their trains are not known. Give the train.")
     elif percent is None:
         found.append("The pulses were not held against safety tables: the intensity is not known.")
-    if protocol is None:
-        return found
+    if protocol is not None and str(protocol.side_rule.value) == "contralateral" and affected is None:
+        found.append("The protocol stimulates the hemisphere opposite to the affected side; that side was not given.")
+    return found
+
+
+def _mismatches(result: SearchResult, protocol: Protocol, affected: str | None) -> Sequence[str]:
+    """Say where the result is not for the protocol's target or side."""
+    found = []
     if protocol.target.value != result.target.name:
         found.append(
             f"The protocol {protocol.name} stimulates {protocol.target.value}; this result is for "
@@ -219,9 +230,7 @@ def _remarks(
         )
     rule, sides = str(protocol.side_rule.value), {target.side for target in result.targets if target.side}
     side = "both" if len(sides) > 1 else "".join(sides)
-    if rule == "contralateral" and affected is None:
-        found.append("The protocol stimulates the hemisphere opposite to the affected side; that side was not given.")
-    else:
+    if rule != "contralateral" or affected is not None:
         wanted = protocol.side(affected)
         if side and wanted != side:
             found.append(f"The protocol's side is {wanted}; this result's is {side}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,17 @@ class Certificate:
     placements: int
     spacing: float
 
+    def widened(self, score: float, lower: float) -> Certificate:
+        """Return the certificate for an answer with a lower score than the one it was found for."""
+        gap = (1.0 + self.gap) * score / lower - 1.0 if lower > 0.0 else float("inf")
+        return replace(self, gap=max(gap, self.gap))
+
     @property
     def short(self) -> str:
         """A few words for tables."""
-        share = f"{100.0 * self.gap:.2g} %" if self.gap <= _USEFUL else f"{100.0 * self.gap:.0f} % (too wide a range)"
-        return f"no placement better by more than {share}, by {self.placements:,} samples"
+        if self.gap > _USEFUL:
+            return f"no useful bound from {self.placements:,} samples ({100.0 * self.gap:.0f} %)"
+        return f"no placement better by more than {100.0 * self.gap:.2g} %, by {self.placements:,} samples"
 
     @property
     def text(self) -> str:
@@ -59,8 +65,8 @@ class Certificate:
                 f"{source}"
             )
         return (
-            f"The range is too wide for a bound of use: others could be better by {100.0 * self.gap:.0f} %, as far as "
-            f"{source}; search without tilt, or a smaller radius, for a closer one"
+            f"No useful bound: other placements could be better by {100.0 * self.gap:.0f} %, as far as {source}; "
+            "without tilt or limits, or in a smaller radius, it is closer"
         )
 
     def as_dict(self) -> dict[str, float | int | str]:

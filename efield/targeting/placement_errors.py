@@ -282,8 +282,8 @@ _TURN = float(np.degrees(np.arctan2(_SYSTEM, 90.0)))
 
 _NO_LIFT = Figure(
     kind="distance",
-    text="0 mm: lift-off is not included, as no measurement of it was found. Give distance=... (mm) to include it",
-    source="none",
+    text="0 mm: lift-off is not included",
+    source="No measurement of it was found",
     certainty="assumed",
 )
 

@@ -202,20 +202,21 @@ class SearchResult:
         Returns
         -------
         SearchResult
-            Its certificate stays that of the search: how far other placements are from `score` there, not here.
+            Its gap is widened by what the search's own answer scores more.
         """
         field = solver.solve(self.coil, pose)
         matrix = pose.matrix[None]
-        return replace(
+        means = self.fields.means(self.coil, matrix[:, :3, :3].copy(), matrix[:, :3, 3].copy())
+        moved = replace(
             self,
             pose=pose,
             field=field,
             vectors_at_targets=np.array([patch.mean(field.at(patch.points)) for patch in self.patches]),
-            reciprocal_vectors=self.fields.means(self.coil, matrix[:, :3, :3].copy(), matrix[:, :3, 3].copy())[
-                0, : len(self.patches)
-            ],
+            reciprocal_vectors=means[0, : len(self.patches)],
+            score=float(self.objective.prepare(self.head, self.targets).score(means)[0]),
             scalp_position=scalp_point(self.head, pose.origin)[0],
         )
+        return replace(moved, certificate=self.certificate.widened(self.score, moved.score))
 
     def didt_for(self, field: float = 60.0) -> float:
         """Return the rate of change of the current that gives a wanted field at the target.
