@@ -174,3 +174,36 @@ def test_bad_objectives_get_a_sentence(beside, make, sentence):
 def test_something_else_than_an_objective_is_refused(solver, coil, target):
     with pytest.raises(TypeError, match="objective must be an Objective; got str"):
         efield.optimize(solver, coil, target, objective="strength")
+
+
+def test_the_certificate_covers_the_rim_of_the_range(solver, coil, target, beside):
+    """The best contrast lies on the rim: nothing in the range may beat the score by more than the gap, rim included."""
+    prepared = objectives.contrast(beside).prepare(solver.head, [target])
+    reach = Reach(radius=20.0, spacing=6.0, angle_step=30.0)
+    found = find(TargetField(solver, prepared.patches), coil, [target], prepared, reach, gap=1e-2)
+    space = found.landscape.space
+    place = found.placement
+    assert np.hypot(place.u, place.v) <= 20.0
+    rng = np.random.default_rng(3)
+    rows = np.zeros((3000, 5))
+    around = rng.uniform(0.0, 2.0 * np.pi, 3000)
+    far = 20.0 * np.sqrt(rng.random(3000))
+    far[::2] = 20.0 * (1.0 - 1e-12)  # every other one on the rim itself
+    rows[:, 0], rows[:, 1] = far * np.cos(around), far * np.sin(around)
+    rows[:, 2] = rng.uniform(0.0, 2.0 * np.pi, 3000)
+    assert found.landscape.within(rows).all()
+    assert found.landscape.scores_of(rows).max() <= found.score * (1.0 + found.certificate.gap)
+    assert len(space.offsets) > space.inside.sum(), "cells over the rim are there"
+
+
+def test_one_position_alone_still_has_neighbours(solver, coil, target):
+    prepared = objectives.strength().prepare(solver.head, [target])
+    reach = Reach(radius=3.0, spacing=40.0, angle_step=45.0)
+    found = find(TargetField(solver, prepared.patches), coil, [target], prepared, reach, gap=0.05)
+    assert found.landscape.values.shape[0] >= 5
+    assert len(found.landscape.space.summary(found.landscape.values)["value"]) == 1
+
+
+def test_a_target_field_wants_patches(solver, target):
+    with pytest.raises(TypeError, match="patches must be those of targets"):
+        TargetField(solver, [target])

@@ -100,6 +100,11 @@ class ReciprocalField:
         # Current density along the normal of each triangle, shape (n_triangles, n_functionals, 3).
         self._density = (weight / operator.areas[:, None])[:, :, None] * surface.normals[:, None, :]
 
+    @property
+    def count(self) -> int:
+        """Number of functionals."""
+        return int(self._currents.shape[1])
+
     def at(self, points: F64) -> F64:
         """Return H at points outside the head.
 

@@ -109,7 +109,9 @@ def find(
     tell = report if report is not None else silent
     r = reach
     middle = middle_of(targets)
-    space = Placements(fields.head, coil, middle, r.distance, r.radius, r.spacing, r.angle_step, tilt=r.tilt)
+    # A position alone has no neighbours to tell slopes from.
+    spacing = min(r.spacing, 1.5 * r.radius)
+    space = Placements(fields.head, coil, middle, r.distance, r.radius, spacing, r.angle_step, tilt=r.tilt, rim=True)
     landscape = Landscape.survey(fields, coil, space, prepared, tell)
     starts = landscape.best_apart(3)
     climbed = []

@@ -69,7 +69,8 @@ class Landscape:
     ) -> Landscape:
         """Tabulate the reciprocal field around the placements, and score them all."""
         report("table", 0, 1)
-        flat = AngleSweep.possible(coil)
+        # Without a casing nothing tells where rings of nodes would enter the head.
+        flat = AngleSweep.possible(coil) and coil.casing is not None
         table = fields.table(
             coil,
             *space.cover(turns=not flat),
@@ -121,6 +122,8 @@ class Landscape:
         found: list[Placement] = []
         for site in np.argsort(-best, kind="stable"):
             position, tilt = divmod(int(site), len(self.space.tilts))
+            if not self.space.inside[position]:
+                continue
             u, v = self.space.offsets[position]
             if all((u - p.u) ** 2 + (v - p.v) ** 2 > _APART**2 for p in found):
                 angle = self.space.angles[int(self.values[site].argmax())]
@@ -160,11 +163,15 @@ class Landscape:
         def row_of(move: F64) -> F64:
             row = first.copy()
             row[:count] += scale[:count] * move
+            # A step over the limit ends on it: the best may lie there.
+            for pair, limit in ((slice(0, 2), self.space.radius), (slice(3, 5), self.space.tilt)):
+                length = float(np.hypot(*row[pair]))
+                if length > limit:
+                    row[pair] *= (1.0 - 1e-12) * limit / length
             return row
 
         def loss(move: F64) -> float:
-            row = row_of(move)
-            return -goal(row) if self.within(row[None])[0] else float("inf")
+            return -goal(row_of(move))
 
         from scipy.optimize import minimize  # here, so that importing the package loads no SciPy
 
@@ -236,7 +243,9 @@ class Landscape:
 
     def spread(self, keep: float, count: int) -> list[Placement]:
         """Return placements that score at least `keep` of the best and differ most from each other."""
-        sites, turns = np.nonzero(self.values >= keep * self.values.max())
+        inside = np.repeat(self.space.inside, len(self.space.tilts))[:, None]
+        allowed = np.where(inside, self.values, -np.inf)
+        sites, turns = np.nonzero(allowed >= keep * allowed.max())
         position, tilt = np.divmod(sites, len(self.space.tilts))
         points = np.column_stack([self.space.offsets[position], self.space.angles[turns], self.space.tilts[tilt]])
         # 10 degrees count as much as 5 mm.

@@ -59,11 +59,15 @@ class Placements:
         See `efield.optimize` (mm, mm, mm, degrees).
     tilt : float, optional
         Greatest angle between the coil's axis and the scalp's normal (degrees); 0 keeps the coil tangential.
+    rim : bool, optional
+        Whether to keep points of the grid outside the radius whose cell reaches within it, so that the cells cover all.
 
     Attributes
     ----------
     offsets : ndarray, shape (n_positions, 2)
         In the plane (mm).
+    inside : ndarray of bool, shape (n_positions,)
+        Which are within the radius.
     contacts, normals : ndarray, shape (n_positions, 3)
         On the scalp.
     angles : ndarray, shape (n_angles,)
@@ -83,6 +87,7 @@ class Placements:
         angle_step: float,
         *,
         tilt: float = 0.0,
+        rim: bool = False,
     ) -> None:
         self.head = head
         self.radius = radius
@@ -93,7 +98,8 @@ class Placements:
         over = target.position if isinstance(target, Target) else arrays.vector(target, "target")
         self.centre, outward = scalp_point(head, over)
         self._plane = frames(outward[None], _front(outward[None]))[0][:, :2]
-        self.offsets = _disc(radius, spacing)
+        self.offsets = _disc(radius, spacing, rim=rim)
+        self.inside = np.hypot(self.offsets[:, 0], self.offsets[:, 1]) <= radius
         self.contacts, self.normals = self.on_scalp(self.offsets)
         n_angles = int(np.ceil(360.0 / angle_step))
         self.angles = 2.0 * np.pi * np.arange(n_angles) / n_angles
@@ -134,7 +140,7 @@ class Placements:
             Whether at all angles; else each position at the angle 0, at its least and its greatest distance.
         """
         step = max(self.spacing, _COARSE)
-        axes, contacts = self._sites(*self.on_scalp(_disc(self.radius + 0.5 * step, step)))
+        axes, contacts = self._sites(*self.on_scalp(_disc(self.radius + 0.5 * step, step, rim=True)))
         angles = 2.0 * np.pi * np.arange(_COVER) / _COVER
         distances, _ = self.clearance.of_turns(axes, contacts, angles)
         if turns:
@@ -172,15 +178,15 @@ class Placements:
         return Pose.from_axes(origin[0], rotation[0, :, 2], rotation[0, :, 1])
 
     def summary(self, values: NDArray[np.floating]) -> dict[str, F64]:
-        """Return the best angle and value at every position tried; values of shape (n_sites, n_angles)."""
-        by_position = values.reshape(len(self.contacts), -1)
+        """Return the best angle and value at every position within the radius; values of shape (n_sites, n_angles)."""
+        by_position = values.reshape(len(self.contacts), -1)[self.inside]
         best = by_position.argmax(axis=1)
         tilt, turn = np.divmod(best, len(self.angles))
         angle = self.angles[turn]
-        points = np.column_stack([self.offsets, angle, self.tilts[tilt]])
+        points = np.column_stack([self.offsets[self.inside], angle, self.tilts[tilt]])
         rotations, centres = self.frames_of(points)
         return {
-            "position": self.contacts,
+            "position": self.contacts[self.inside],
             "centre": centres,
             "angle": np.degrees(angle),
             "value": by_position[np.arange(len(best)), best].astype(np.float64),
@@ -188,12 +194,14 @@ class Placements:
         }
 
 
-def _disc(radius: float, spacing: float) -> F64:
-    count = int(np.ceil(radius / spacing))
+def _disc(radius: float, spacing: float, *, rim: bool) -> F64:
+    """Return a square grid within a radius; with `rim` also the points whose cell reaches within it."""
+    count = int(np.ceil(radius / spacing)) + 1
     steps = spacing * np.arange(-count, count + 1)
     u, v = np.meshgrid(steps, steps, indexing="ij")
-    inside = u**2 + v**2 <= radius**2
-    return np.column_stack([u[inside], v[inside]])
+    half = 0.5 * spacing if rim else 0.0
+    near = np.hypot(np.maximum(np.abs(u) - half, 0.0), np.maximum(np.abs(v) - half, 0.0)) <= radius
+    return np.column_stack([u[near], v[near]])
 
 
 def _tilts(limit: float) -> F64:

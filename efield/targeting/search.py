@@ -240,6 +240,7 @@ def _solved(
     pose = space.pose(best)
     field = solver.solve(coil, pose, progress=lambda i, n: report("field", i, n))
     own = prepared.patches[: len(targets)]
+    score = float(found.landscape.scores(*space.frame(best))[0])
     result = SearchResult(
         pose=pose,
         coil=coil,
@@ -253,8 +254,8 @@ def _solved(
         distance=reach.distance,
         table=space.summary(found.landscape.values),
         objective=objective,
-        score=float(found.landscape.scores(*space.frame(best))[0]),
-        certificate=found.certificate,
+        score=score,
+        certificate=found.certificate.widened(found.score, score),
         settings={
             **_shape_of(coil),
             "distance_mm": reach.distance,

@@ -26,6 +26,12 @@ _NODE = 3.0
 _CHUNK = 2048
 """Poses handled at once: bounds the memory."""
 
+_NODES = 200_000
+"""Nodes evaluated at once: bounds the memory."""
+
+_LARGEST = 2**31
+"""Bytes of the largest table; a greater one gets wider nodes."""
+
 _SAMPLED = 97
 """One in so many poses is looked at for how near the sources come to the scalp."""
 
@@ -82,7 +88,8 @@ class PoseTable:
                 gap = max(gap, _gap(head, rotations, origins, positions))
             node = float(np.clip(0.45 * gap, 1.0, _NODE))
             covered = positions if stand_in is None else stand_in
-            parts.append(Grid.build(evaluate, rotations, origins, covered, node=node, spare=spare))
+            count = reciprocal.count
+            parts.append(Grid.build(evaluate, rotations, origins, covered, node=node, spare=spare, count=count))
             sources.append((positions, vectors))
         return cls(parts, sources)
 
@@ -111,13 +118,25 @@ class Grid:
 
     @classmethod
     def build(
-        cls, evaluate: Callable[[F64], F64], rotations: F64, origins: F64, positions: F64, *, node: float, spare: float
+        cls,
+        evaluate: Callable[[F64], F64],
+        rotations: F64,
+        origins: F64,
+        positions: F64,
+        *,
+        node: float,
+        spare: float,
+        count: int,
     ) -> Grid:
-        """Tabulate H or its vector potential where the sources can come to lie."""
-        nodes_spare = 2 + int(np.ceil(spare / node))
-        reach = np.linalg.norm(positions, axis=1).max() + (5.0 + nodes_spare) * node
-        corner = origins.min(axis=0) - reach
-        shape = np.ceil((origins.max(axis=0) + reach - corner) / node).astype(np.int64)
+        """Tabulate H or its vector potential, of `count` functionals, where the sources can come to lie."""
+        while True:
+            nodes_spare = 2 + int(np.ceil(spare / node))
+            reach = np.linalg.norm(positions, axis=1).max() + (5.0 + nodes_spare) * node
+            corner = origins.min(axis=0) - reach
+            shape = np.ceil((origins.max(axis=0) + reach - corner) / node).astype(np.int64)
+            if int(np.prod(shape)) * count * 12 <= _LARGEST:
+                break
+            node *= 1.25
         used = np.zeros(shape, dtype=bool)
         for first in range(0, len(origins), _CHUNK):
             rows = slice(first, first + _CHUNK)
@@ -126,9 +145,10 @@ class Grid:
             used[cell[:, 0], cell[:, 1], cell[:, 2]] = True
         used = _grown(used, nodes_spare)
         nodes = np.argwhere(used)
-        field = evaluate(np.ascontiguousarray(corner + node * nodes))
-        values = np.full((*shape, *field.shape[1:]), np.nan, dtype=np.float32)
-        values[used] = field
+        values = np.full((*shape, count, 3), np.nan, dtype=np.float32)
+        for first in range(0, len(nodes), _NODES):
+            own = nodes[first : first + _NODES]
+            values[tuple(own.T)] = evaluate(np.ascontiguousarray(corner + node * own))
         logger.debug("reciprocal field tabulated at %d nodes of %s", len(nodes), shape)
         return cls(values, corner, node)
 

@@ -44,6 +44,8 @@ class TargetField:
     ------
     ValueError
         If there is no patch.
+    TypeError
+        If one is something else, as a target.
     RuntimeError
         If a linear system does not converge.
 
@@ -69,6 +71,9 @@ class TargetField:
     ) -> None:
         if not patches:
             raise ValueError("patches must hold at least one patch; got none.")
+        for patch in patches:
+            if not isinstance(patch, Patch):
+                raise TypeError(f"patches must be those of targets, target.on(head); got {type(patch).__name__}.")
         self.head = solver.head
         self.patches = tuple(patches)
         weights = np.zeros((sum(len(patch.points) for patch in patches), len(patches)))
