@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from efield.cli import lists
+from efield.cli.extras import Extras
+from efield.cli.goals import Goal
 from meshes.anatomy import regions
 
 
@@ -60,16 +62,22 @@ def test_a_guess_is_said_before_the_search(small_head, monkeypatch, tmp_path, ca
     monkeypatch.setattr("efield.BemSolver", solver)
     with pytest.raises(StopError):
         target.run(
-            "m1-hand",
-            side="left",
+            Goal(name="m1-hand", side="left"),
+            target.Search(
+                angle_step=30.0,
+                distance=4.0,
+                radius=10.0,
+                spacing=5.0,
+                tilt=0.0,
+                current=None,
+                deform=False,
+                gap=0.1,
+            ),
+            Extras(),
             coil_name="magstim-70mm",
             head_name="small",
             resolution="coarse",
             out=tmp_path / "out",
-            angle_step=30.0,
-            distance=4.0,
-            radius=10.0,
-            spacing=5.0,
             didt=1e6,
             wanted=60.0,
             figure=False,

@@ -372,5 +372,5 @@ def test_hundreds_of_labels_are_not_listed(labelled):
 def test_results_say_where_the_target_comes_from(small_result):
     provenance = small_result.as_dict()["provenance"]
     assert provenance["target"] == small_result.target.source == "region m1-hand-left of small"
-    other = replace(small_result, target=efield.Target(position=(0.0, 0.0, 60.0)))
+    other = replace(small_result, targets=(efield.Target(position=(0.0, 0.0, 60.0)),))
     assert "target" not in other.as_dict()["provenance"]

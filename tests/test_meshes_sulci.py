@@ -325,5 +325,5 @@ def test_the_result_says_the_angle_to_the_sulcus(small_result):
     assert np.isnan(small_result.angle_to_sulcus) or 0.0 <= small_result.angle_to_sulcus <= 90.0
     told = small_result.as_dict()["pose"]["current_to_sulcus_normal_deg"]
     assert told is None or told == small_result.angle_to_sulcus
-    other = replace(small_result, target=efield.Target(position=(0.0, 0.0, 0.0)))
+    other = replace(small_result, targets=(efield.Target(position=(0.0, 0.0, 0.0)),))
     assert np.isnan(other.angle_to_sulcus)

@@ -125,6 +125,7 @@ def test_without_opengl_the_numbers_and_the_flat_panels_stay(
         "field.vtp",
         "figure.png",
         "navigation",
+        "report.html",
         "summary.json",
     ]
 
