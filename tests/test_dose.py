@@ -25,7 +25,7 @@ PARTS = (
 
 def threshold(**changes: object) -> MotorThreshold:
     arguments = {"mso": 45.0, "field_per_didt": 1.15, "coil": "magstim-70mm", "target": "m1-hand left"} | changes
-    return MotorThreshold(**arguments)  # type: ignore[arg-type]
+    return MotorThreshold(**arguments)
 
 
 # --------------------------------------------------------------------------------------------------- intervals
@@ -66,7 +66,7 @@ def test_intervals_of_a_carried_threshold_by_monte_carlo(
         field_error=0.015,
         own_head=own_head,
         **new,
-    )  # type: ignore[arg-type]
+    )
     n = 400_000
     by_name = {component.name: component.sd for component in dose.components}
 
@@ -99,7 +99,7 @@ def test_intervals_of_a_carried_threshold_by_monte_carlo(
     }
     for quantity, values in drawn.items():
         for level in LEVELS:
-            ends = dose.interval(quantity, level=level)  # type: ignore[arg-type]
+            ends = dose.interval(quantity, level=level)
             assert ends is not None
             found = np.quantile(values, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
             # Error of a quantile: sqrt(p (1 - p) / n) / density, at 0.5 % about 0.008 standard deviations, of 0.17.
@@ -130,7 +130,7 @@ def test_dose_for_a_field(small_result: efield.SearchResult) -> None:
     assert dose.reachable
     assert dose_of(small_result, field=120.0).didt == pytest.approx(2.0 * dose.didt, rel=1e-14)
     assert dose.interval("percent") is None
-    assert dose.interval("field").as_list() == pytest.approx([60.0, 60.0])  # type: ignore[union-attr]  # wanted, so exact
+    assert dose.interval("field").as_list() == pytest.approx([60.0, 60.0])
     assert "Magstim Rapid with D70" in dose.text
     own = dose_of(small_result, own_head=True)
     wide, narrow = (one.interval("didt") for one in (dose, own))
@@ -159,7 +159,7 @@ def test_a_coil_without_a_stimulator_has_a_didt_alone() -> None:
 
 
 def test_own_stimulator_for_an_own_coil() -> None:
-    one = coils.Coil(positions=[[0, 0, -10]], moments=[[0, 0, 0.04]], name="mine", max_didt=80e6)  # type: ignore[arg-type]
+    one = coils.Coil(positions=[[0, 0, -10]], moments=[[0, 0, 0.04]], name="mine", max_didt=80e6)
     assert threshold(coil=one).didt == pytest.approx(36e6)
     other = coils.Stimulator("Other", max_didt=160e6, coil="mine")
     assert threshold(coil=one, stimulator=other).didt == pytest.approx(72e6)
@@ -303,7 +303,7 @@ def test_plain_data_are_json_and_say_what_the_properties_say() -> None:
 
 
 def carried(**changes: object) -> Dose:
-    return threshold().carried_to(**({"field_per_didt": 1.0} | changes))  # type: ignore[arg-type]
+    return threshold().carried_to(**({"field_per_didt": 1.0} | changes))
 
 
 @pytest.mark.parametrize(

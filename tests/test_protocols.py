@@ -272,7 +272,7 @@ def test_heat_of_a_session() -> None:
 
 def test_no_heat_without_a_recorded_pulse() -> None:
     assert heating_of(coils.load_coil("magventure-twin"), 1e8, PulseTrain(1, 10)) is None
-    bare = coils.Coil(positions=[[0, 0, -10]], moments=[[0, 0, 0.04]], name="magstim-70mm")  # type: ignore[arg-type]
+    bare = coils.Coil(positions=[[0, 0, -10]], moments=[[0, 0, 0.04]], name="magstim-70mm")
     assert heating_of(bare, 1e8, PulseTrain(1, 10)) is None
 
 
@@ -368,8 +368,8 @@ def test_a_plan_as_plain_data_and_as_lines(small_result, threshold, name: str) -
     [
         (lambda: PulseTrain(0, 10), ValueError, r"^frequency must be a positive number; got 0"),
         (lambda: PulseTrain(2000, 10), ValueError, r"^frequency must be at most 1000 Hz; got 2000"),
-        (lambda: PulseTrain("fast", 10), ValueError, r"^frequency must be a positive number; got 'fast'"),  # type: ignore[arg-type]
-        (lambda: PulseTrain(10, 2.5), ValueError, r"^pulses_per_train must be a whole number; got 2\.5"),  # type: ignore[arg-type]
+        (lambda: PulseTrain("fast", 10), ValueError, r"^frequency must be a positive number; got 'fast'"),
+        (lambda: PulseTrain(10, 2.5), ValueError, r"^pulses_per_train must be a whole number; got 2\.5"),
         (lambda: PulseTrain(10, -5), ValueError, r"^pulses_per_train must be a positive number; got -5"),
         (lambda: PulseTrain(10, 10, trains=0), ValueError, r"^trains must be a positive number; got 0"),
         (
@@ -385,15 +385,15 @@ def test_a_plan_as_plain_data_and_as_lines(small_result, threshold, name: str) -
         (lambda: load_protocol("rls-legs"), ValueError, r"got 'rls-legs'\. Did you mean 'rls-leg'\?"),
         (lambda: load_protocol("cpsp-hand").side(), ValueError, r"^affected must be 'left' or 'right', .*; got None"),
         (lambda: load_protocol("rls-s1").side("up"), ValueError, r"^affected must be one of 'left', 'right'; got 'up'"),
-        (lambda: check_safety("10 Hz", 90), TypeError, r"^train must be an efield\.protocols\.PulseTrain; got str"),  # type: ignore[arg-type]
+        (lambda: check_safety("10 Hz", 90), TypeError, r"^train must be an efield\.protocols\.PulseTrain; got str"),
         (lambda: check_safety(PulseTrain(1, 1), 0), ValueError, r"^intensity_percent_rmt must be a positive number"),
         (
-            lambda: check_safety(PulseTrain(1, 1), 90, method="guess"),  # type: ignore[arg-type]
+            lambda: check_safety(PulseTrain(1, 1), 90, method="guess"),
             ValueError,
             r"^method must be one of 'emg', 'visual'; got 'guess'",
         ),
-        (lambda: Fact(1.0, "sure"), ValueError, r"^mark must be one of .*; got 'sure'"),  # type: ignore[arg-type]
-        (lambda: plan_session("result"), TypeError, r"^result must be an efield\.SearchResult; got str"),  # type: ignore[arg-type]
+        (lambda: Fact(1.0, "sure"), ValueError, r"^mark must be one of .*; got 'sure'"),
+        (lambda: plan_session("result"), TypeError, r"^result must be an efield\.SearchResult; got str"),
         (
             lambda: heating_of(coils.load_coil("magstim-70mm"), -1.0, PulseTrain(1, 1)),
             ValueError,
